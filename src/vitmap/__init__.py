@@ -1,0 +1,82 @@
+"""What did this Vision Transformer look at, and which layer and head shows it?
+
+>>> import vitmap
+>>> model = vitmap.load("facebook/dino-vits8")            # doctest: +SKIP
+>>> maps = vitmap.attend(model, "car.jpg", layers=-1)     # doctest: +SKIP
+>>> maps.at(layer=-1, head=4).keep_mass(0.6)              # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from vitmap.errors import VitmapError
+    from vitmap.export.tensors import read_maps, write_maps
+    from vitmap.geometry import View
+    from vitmap.images import Photo, read_photo
+    from vitmap.maps import AttentionMaps, Heatmap, PatchMap, Prediction, Query, Source
+    from vitmap.mass import keep_mass
+    from vitmap.methods.attention import attend, predict
+    from vitmap.models.hf import from_transformers
+    from vitmap.models.load import load
+    from vitmap.render.heads import draw_heads
+
+_HOMES = {
+    "AttentionMaps": "maps",
+    "Heatmap": "maps",
+    "PatchMap": "maps",
+    "Photo": "images",
+    "Prediction": "maps",
+    "Query": "maps",
+    "Source": "maps",
+    "View": "geometry",
+    "VitmapError": "errors",
+    "attend": "methods.attention",
+    "draw_heads": "render.heads",
+    "from_transformers": "models.hf",
+    "keep_mass": "mass",
+    "load": "models.load",
+    "predict": "methods.attention",
+    "read_maps": "export.tensors",
+    "read_photo": "images",
+    "write_maps": "export.tensors",
+}
+
+__all__ = [
+    "AttentionMaps",
+    "Heatmap",
+    "PatchMap",
+    "Photo",
+    "Prediction",
+    "Query",
+    "Source",
+    "View",
+    "VitmapError",
+    "attend",
+    "draw_heads",
+    "from_transformers",
+    "keep_mass",
+    "load",
+    "predict",
+    "read_maps",
+    "read_photo",
+    "write_maps",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Public names arrive when they are used: saved maps need no torch, `--help` needs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'vitmap' has no attribute {name!r}")
+    try:
+        return getattr(import_module(f"vitmap.{_HOMES[name]}"), name)
+    except ModuleNotFoundError as error:
+        from vitmap.errors import require_models
+
+        raise require_models(error) from error
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

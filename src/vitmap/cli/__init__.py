@@ -1,0 +1,41 @@
+"""The command line: one file a command, and nothing heavy imported before it is needed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from vitmap.cli.console import complain, prepare_console
+from vitmap.errors import VitmapError, require_models
+
+COMMANDS = {
+    "map": "maps of one or more pictures (the default: `vitmap IMAGE` is `vitmap map IMAGE`)"
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code is 0, or 2 wrong use, 3 failed inputs, 4 no model."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    prepare_console()
+    command = given.pop(0) if given and given[0] in COMMANDS else "map"
+    try:
+        code: int = import_module(f"vitmap.cli.{command}").run(given)
+    except VitmapError as error:
+        return _stop(error, given)
+    except ModuleNotFoundError as error:
+        known = require_models(error)
+        if not isinstance(known, VitmapError):
+            raise
+        return _stop(known, given)
+    except KeyboardInterrupt:
+        complain("Stopped. Finished pictures are kept, the one under way left nothing behind.")
+        return 130
+    return code
+
+
+def _stop(error: VitmapError, given: Sequence[str]) -> int:
+    if "--debug" in given:
+        raise error
+    complain(str(error))
+    return error.exit_code

@@ -1,0 +1,51 @@
+"""What is printed, on any console: signs that it cannot show are spelled in ASCII."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+
+_PLAIN = str.maketrans(
+    {"×": "x", "·": "-", "…": "...", "–": "-", "→": "->", "²": "^2", "≥": ">=", "≤": "<=", "’": "'"}
+)
+
+
+def prepare_console() -> None:
+    """No print may fail for a letter that the console's encoding lacks."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            with contextlib.suppress(OSError, ValueError):
+                stream.reconfigure(errors="backslashreplace")
+
+
+def say(text: str = "") -> None:
+    """A line on standard output."""
+    print(shown(text, sys.stdout.encoding))
+
+
+def complain(text: str) -> None:
+    """A line on standard error."""
+    print(f"vitmap: {shown(text, sys.stderr.encoding)}", file=sys.stderr)
+
+
+def shown(text: str, encoding: str | None) -> str:
+    """The text with its typographic signs spelled out where the encoding lacks one of them."""
+    signs = "".join(sign for sign in text if ord(sign) in _PLAIN)
+    try:
+        signs.encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return text.translate(_PLAIN)
+    return text
+
+
+def table(rows: list[list[str]]) -> list[str]:
+    """Rows as aligned lines; the first column to the left, numbers to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

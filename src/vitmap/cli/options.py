@@ -1,0 +1,142 @@
+"""The options of `vitmap map`, grouped as a reader looks for them."""
+
+from __future__ import annotations
+
+import argparse
+
+from vitmap import __version__
+
+_EPILOG = """\
+examples:
+  vitmap cat.jpg                                  the last layer, every head
+  vitmap cat.jpg --layer 0,5,11 --head 3          three layers of one head
+  vitmap lot/ --model ./my-finetuned-vit          a folder, with your own checkpoint
+  vitmap cat.jpg --fit squash --scale cell --at model    the original DINO program's files
+  vitmap --replay outputs/cat/run.json            the same files again
+
+A layer (L) is a block of the model; a head (H) is one of the several attentions inside a layer.
+Exit codes: 0 done, 2 wrong use, 3 inputs failed (the others are finished), 4 no model.
+"""
+
+
+def parser_of() -> argparse.ArgumentParser:
+    """The parser; it imports nothing that is slow."""
+    parser = argparse.ArgumentParser(
+        prog="vitmap",
+        description="What did this Vision Transformer look at, and which layer and head shows it?",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("images", nargs="*", metavar="IMAGE", help="pictures, folders or patterns")
+    parser.add_argument("--version", action="version", version=f"vitmap {__version__}")
+    _add_model(parser.add_argument_group("which model"))
+    _add_maps(parser.add_argument_group("which maps"))
+    _add_look(parser.add_argument_group("how they are drawn"))
+    _add_output(parser.add_argument_group("where they go"))
+    return parser
+
+
+def _add_model(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--model",
+        metavar="NAME",
+        help="Hugging Face id (owner/name or owner/name@revision) or local folder; one with a "
+        "classifier also gives the label (default: facebook/dino-vits8)",
+    )
+    group.add_argument(
+        "--classifier",
+        metavar="NAME",
+        help="the model that gives the label (default: the one of --model, else "
+        "google/vit-base-patch16-224)",
+    )
+    group.add_argument(
+        "--no-classify", dest="classify", action="store_false", help="maps alone, no label"
+    )
+    group.add_argument(
+        "--precision",
+        default="fp32",
+        metavar="fp32|bf16",
+        help="bf16 is faster and changes the numbers a little (default: fp32)",
+    )
+    group.add_argument(
+        "--device", default="auto", help="cpu, cuda, cuda:1, mps (default: cuda if there is one)"
+    )
+
+
+def _add_maps(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--layer",
+        default="-1",
+        metavar="LAYERS",
+        help="-1 (the last), 0,3,11, 4:8 (4 to 7) or all (default: -1)",
+    )
+    group.add_argument("--head", default="all", metavar="HEADS", help="the same (default: all)")
+    group.add_argument(
+        "--reduce",
+        default="none",
+        metavar="none|heads|layers|mean",
+        help="average the chosen heads, the chosen layers, or both (mean); the labels say so "
+        "(default: none)",
+    )
+    group.add_argument(
+        "--size",
+        type=int,
+        default=480,
+        metavar="PX",
+        help="the model sees about PX² pixels (default: 480)",
+    )
+    group.add_argument(
+        "--fit",
+        default="keep",
+        metavar="keep|squash",
+        help="keep the aspect ratio, or squash to a square (default: keep)",
+    )
+    group.add_argument(
+        "--threshold",
+        type=_number,
+        default=0.6,
+        metavar="SHARE",
+        help="a mask keeps the fewest patches that hold this share of the mass (default: 0.6)",
+    )
+
+
+def _add_look(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--scale",
+        metavar="cell|image|run",
+        help="one colour scale a map, a photo or a run (default: image; run for several photos)",
+    )
+    group.add_argument(
+        "--upsample",
+        default="nearest",
+        metavar="nearest|bilinear",
+        help="patches as they are, or smoothed (default: nearest)",
+    )
+    group.add_argument(
+        "--colormap", default="viridis", metavar="NAME", help="of matplotlib (default: viridis)"
+    )
+    group.add_argument(
+        "--at",
+        default="photo",
+        metavar="photo|model",
+        help="files at the photo's own size, or at the model's as the original program wrote them "
+        "(default: photo)",
+    )
+
+
+def _add_output(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--out", metavar="DIR", help="a folder a picture goes here (default: outputs)"
+    )
+    group.add_argument("--replay", metavar="RUN.JSON", help="do a recorded run again")
+    group.add_argument("--json", action="store_true", help="one JSON line a picture, for machines")
+    group.add_argument("--quiet", action="store_true", help="print failures alone")
+    group.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None

@@ -1,0 +1,58 @@
+"""What became of a picture: for people, and as JSON for machines."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from vitmap.cli.console import complain, say, table
+
+if TYPE_CHECKING:
+    from vitmap.run.local import Outcome
+
+
+def as_json(outcome: Outcome) -> None:
+    """One line a picture, failed ones too."""
+    folder = str(outcome.folder) if outcome.folder else None
+    print(json.dumps({**outcome.record, "folder": folder}))
+    if outcome.error:
+        complain(str(outcome.error))
+
+
+def as_text(outcome: Outcome) -> None:
+    """The label, a table of the maps, and where the files are."""
+    if outcome.error is not None:
+        complain(str(outcome.error))
+        return
+    record = outcome.record
+    (height, width), (gy, gx) = record["photo_yx"], record["patch_grid_yx"]
+    seen = record["seen_at_yx"]
+    notes = "".join(f"; {note}" for note in record["notes"])
+    say(f"{outcome.path}: {width} × {height} px{notes}")
+    say(f"  maps at {seen[1]} × {seen[0]} px, {gx} × {gy} patches")
+    _say_label(outcome)
+    rows = [["map", "prefix mass", "entropy", "peak", "at x, y", "mask"]]
+    rows += [
+        [
+            entry["map"],
+            f"{entry['prefix_mass']:.1%}",
+            f"{entry['entropy_bits']:.2f} bit",
+            f"{entry['peak_times_uniform']:.1f}×",
+            "{}, {}".format(*entry["peak_at_xy"]),
+            f"{entry['mask_area']:.1%}",
+        ]
+        for entry in record["maps"]
+    ]
+    for line in table(rows):
+        say(f"  {line}")
+    say(f"  {len(record['files'])} files in {outcome.folder}: start with heads.png")
+
+
+def _say_label(outcome: Outcome) -> None:
+    prediction = outcome.prediction
+    if prediction is None:
+        return
+    labels = ", ".join(f"{name.split(',')[0]} {p:.2f}" for name, p in prediction.labels)
+    how = "the same forward as the maps" if prediction.shared else "a forward of its own"
+    say(f"  label: {labels}")
+    say(f"    by {prediction.model} at {prediction.size[1]} × {prediction.size[0]} px, {how}")

@@ -1,0 +1,74 @@
+"""The errors, and the exit code that the command line gives each.
+
+VitmapError
+├── UsageError            2  an option that cannot be: a layer, a threshold, a scale
+├── InputError            3  an input that failed; the others of the run go on
+│   ├── PictureError         a file that is missing or is no picture
+│   └── OutputError          a place that cannot be written
+└── ModelError            4  a model that cannot be had, or cannot be read exactly
+    ├── ModelUnavailable     not here, and the hub is out of reach or does not have it
+    ├── UnsupportedModel     no plain ViT, or weights are missing
+    └── CaptureError         the attention call was not seen, or its counts do not fit
+
+A message says what was given, what was expected, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class VitmapError(Exception):
+    """Anything that vitmap refuses to do, in one clear line."""
+
+    exit_code = 1
+
+
+class UsageError(VitmapError):
+    """Something was asked for that cannot be."""
+
+    exit_code = 2
+
+
+class InputError(VitmapError):
+    """One input failed; it says nothing about the others."""
+
+    exit_code = 3
+
+
+class PictureError(InputError):
+    """A file that is missing or is no picture."""
+
+
+class OutputError(InputError):
+    """A place that cannot be written."""
+
+
+class ModelError(VitmapError):
+    """No exact map can come from this model."""
+
+    exit_code = 4
+
+
+class ModelUnavailable(ModelError):
+    """The model is not on this machine and could not be fetched."""
+
+
+class UnsupportedModel(ModelError):
+    """The checkpoint is no plain ViT, or lacks weights."""
+
+
+class CaptureError(ModelError):
+    """The attention call was not seen, or what was seen does not fit."""
+
+
+_OPTIONAL = {"torch", "torchvision", "transformers", "huggingface_hub", "tqdm"}
+
+
+def require_models(error: ModuleNotFoundError) -> Exception:
+    """The error to raise for a missing library: what to install where it is an optional one."""
+    missing = (error.name or "").partition(".")[0]
+    if missing not in _OPTIONAL:
+        return error
+    return ModelUnavailable(
+        f"Running a model needs {missing}, which is not installed: "
+        "pip install 'vitmap[models]'. Saved maps can be read and drawn without it."
+    )

@@ -1,0 +1,162 @@
+"""Decode: whatever a camera, a phone or an annotation tool wrote → Photo, upright RGB, 8 bits."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from vitmap import registry
+from vitmap.errors import PictureError
+
+_JPEG = {".jfif", ".jpe", ".jpeg", ".jpg", ".jp2"}
+_PLAIN = {".bmp", ".dib", ".pbm", ".pgm", ".pnm", ".ppm", ".tga", ".tif", ".tiff"}
+_WEB = {".avif", ".gif", ".png", ".webp"}
+SUFFIXES = frozenset(_JPEG | _PLAIN | _WEB)
+_DEEP = {"I", "I;16", "I;16B", "I;16L", "I;16N"}
+_DIM = 4096  # a 16-bit picture that stays below this most likely holds 12-bit data
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """What was decoded, before anything is decided: RGB, 8 bits, upright.
+
+    `notes` say what the file held beyond that: more frames, transparency, more bits.
+    """
+
+    pixels: UInt8[np.ndarray, "y x 3"]
+    path: Path | None
+    digest: str  # sha256 of the file, or of the pixels where there is none
+    notes: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(y, x) in pixels."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+    @property
+    def name(self) -> str:
+        """The file's name, for titles."""
+        return self.path.name if self.path else "picture"
+
+    def _repr_png_(self) -> bytes:
+        return registry.notebook_views.get("Photo")(self)
+
+
+def read_photo(source: str | Path | Image.Image | np.ndarray) -> Photo:
+    """A photo from a file, a PIL picture or an array (y x, or y x 3, 8 bits).
+
+    EXIF orientation is applied, transparency composited on white, 16 bits scaled by 1/257, CMYK and
+    palettes turned to RGB; of an animation the first frame is taken, and `notes` says so.
+
+    Raises PictureError for what is no picture, is cut off, or is too large to be one in earnest.
+    """
+    if isinstance(source, np.ndarray):
+        if source.dtype != np.uint8 or source.ndim not in (2, 3):
+            raise PictureError(
+                f"The array is {source.dtype} of shape {source.shape}: "
+                "expected uint8, y x or y x 3."
+            )
+        source = Image.fromarray(source)
+    if isinstance(source, Image.Image):
+        pixels, notes = _upright_rgb(source, "picture")
+        return Photo(pixels, None, hashlib.sha256(pixels.tobytes()).hexdigest(), notes)
+    path = Path(source)
+    content = _read_bytes(path)
+    with warnings.catch_warnings():
+        # Pillow warns of odd EXIF and of large pictures; neither makes the picture wrong.
+        warnings.simplefilter("ignore")
+        pixels, notes = _decode(content, path)
+    return Photo(pixels, path, hashlib.sha256(content).hexdigest(), notes)
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise PictureError(f"{path}: no such file.") from None
+    except IsADirectoryError:
+        raise PictureError(f"{path}: is a folder, not a picture.") from None
+    except OSError as error:
+        raise PictureError(f"{path}: cannot be read ({error.strerror}).") from error
+    if not content:
+        raise PictureError(f"{path}: the file is empty (0 bytes).")
+    return content
+
+
+def _decode(content: bytes, path: Path) -> tuple[UInt8[np.ndarray, "y x 3"], tuple[str, ...]]:
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return _upright_rgb(image, str(path))
+    except UnidentifiedImageError:
+        raise PictureError(
+            f"{path}: not a picture that can be read (expected JPEG, PNG, TIFF, BMP, WebP, GIF …)."
+        ) from None
+    except Image.DecompressionBombError:
+        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 1_000_000
+        raise PictureError(
+            f"{path}: claims more than {limit} megapixels and may be a decompression bomb: "
+            "cut it into tiles or shrink it first."
+        ) from None
+    except PictureError:
+        raise
+    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+        # Pillow raises all of these for files that begin like a picture and do not go on as one.
+        raise PictureError(f"{path}: the picture is damaged or cut off ({error}).") from error
+
+
+def _upright_rgb(
+    image: Image.Image, name: str
+) -> tuple[UInt8[np.ndarray, "y x 3"], tuple[str, ...]]:
+    notes: list[str] = []
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        image.seek(0)
+        notes.append(f"first of {frames} frames")
+    image.load()
+    if image.mode in _DEEP or image.mode == "F":
+        image = _to_8_bits(image, name, notes)
+    upright = ImageOps.exif_transpose(image)
+    if upright.has_transparency_data:
+        rgba = upright.convert("RGBA")
+        if rgba.getextrema()[3][0] < 255:  # type: ignore[index]
+            notes.append("transparency composited on white")
+        upright = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+    return np.array(upright.convert("RGB")), tuple(notes)
+
+
+def _to_8_bits(image: Image.Image, name: str, notes: list[str]) -> Image.Image:
+    values = np.asarray(image).astype(np.float64)
+    low, high = float(values.min()), float(values.max())
+    if not np.isfinite([low, high]).all():
+        raise PictureError(f"{name}: holds values that are no numbers (nan or infinite).")
+    if image.mode == "F":
+        if low < 0 or high > 1:
+            raise PictureError(
+                f"{name}: a floating-point picture with values {low:g} to {high:g}: "
+                "expected 0 to 1, or save it with 8 or 16 bits."
+            )
+        full = 1.0
+    elif low < 0 or high > 65535:
+        raise PictureError(
+            f"{name}: a 32-bit picture with values {low:g} to {high:g}: expected 16 bits "
+            "(0 to 65535), or save it with 8 or 16 bits."
+        )
+    else:
+        full = 65535.0
+        notes.append(f"16 bits to 8, brightest value {high:g} of 65535")
+        if 0 < high < _DIM:
+            notes[-1] += ": dark, so it may hold 12-bit data that was never stretched"
+    gray = Image.fromarray(np.rint(values * (255 / full)).astype(np.uint8))
+    gray.info = {key: value for key, value in image.info.items() if key != "transparency"}
+    if "exif" not in gray.info:
+        gray.info["exif"] = (
+            image.getexif().tobytes()
+        )  # a TIFF keeps its orientation in its own tags
+    return gray

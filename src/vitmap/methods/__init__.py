@@ -1,0 +1,1 @@
+"""Ways from a model and a photo to maps, one a file."""

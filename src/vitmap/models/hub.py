@@ -1,0 +1,156 @@
+"""A model's name → a folder on this disk: given, cached, or fetched from the hub within seconds.
+
+A closed network must not hang: before anything is fetched, one small question is put to the hub
+under a deadline, in a thread, since a name look-up that never answers knows no timeout.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from vitmap.errors import ModelUnavailable
+
+DEADLINE = 6.0  # seconds for the hub's first answer, name look-up included
+_SETTINGS = ["config.json", "preprocessor_config.json", "processor_config.json"]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a model's files lie, and which revision they are."""
+
+    name: str
+    folder: Path
+    revision: str | None
+
+    def weights(self) -> list[Path]:
+        """The weight files, safetensors before anything else."""
+        for pattern in ("*.safetensors", "pytorch_model*.bin"):
+            found = sorted(self.folder.glob(pattern))
+            if found:
+                return found
+        return []
+
+    def digest(self) -> str:
+        """sha256 over the weight files, in the order of their names."""
+        total = hashlib.sha256()
+        for path in self.weights():
+            with path.open("rb") as file:
+                total.update(hashlib.file_digest(file, "sha256").digest())
+        return total.hexdigest()
+
+
+def find_checkpoint(model: str) -> Checkpoint:
+    """A local folder, the local cache, or the hub, in this order; `NAME@REVISION` pins one.
+
+    Raises ModelUnavailable with what to do, within seconds, where there is none.
+    """
+    if Path(model).is_dir():
+        return Checkpoint(model, Path(model), None)
+    if model.startswith((".", "/", "~")) or model.count("/") > 1 or "\\" in model:
+        raise ModelUnavailable(f"{model}: no such folder.")
+    repo, _, revision = model.partition("@")
+    cached = _cached(repo, revision or "main")
+    return cached or _fetch(repo, revision or "main")
+
+
+def _cached(repo: str, revision: str) -> Checkpoint | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    config = try_to_load_from_cache(repo, "config.json", revision=revision)
+    if not isinstance(config, str):
+        return None
+    folder = Path(config).parent
+    found = Checkpoint(repo, folder, folder.name)
+    return found if found.weights() and (folder / "preprocessor_config.json").exists() else None
+
+
+def _fetch(repo: str, revision: str) -> Checkpoint:
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    if constants.HF_HUB_OFFLINE or os.environ.get("TRANSFORMERS_OFFLINE", "0") == "1":
+        raise _unavailable(repo, "it is not in the local cache, and HF_HUB_OFFLINE is set")
+    info = _ask_hub(repo, revision)
+    files = [entry.rfilename for entry in info.siblings or []]
+    weights = [name for name in files if "/" not in name and name.endswith(".safetensors")]
+    patterns = ["*.safetensors", "*.safetensors.index.json"]
+    if not weights:
+        patterns = ["pytorch_model*.bin", "pytorch_model.bin.index.json"]
+    try:
+        folder = snapshot_download(
+            repo, revision=info.sha, allow_patterns=[*_SETTINGS, *patterns], etag_timeout=DEADLINE
+        )
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise _unavailable(repo, f"the download broke off ({_first_line(error)})") from error
+    return Checkpoint(repo, Path(folder), info.sha)
+
+
+def _ask_hub(repo: str, revision: str) -> Any:
+    """The hub's record of a model; an outage is remembered, so that a run waits for it once."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+    from huggingface_hub.utils import HFValidationError
+
+    if reason := _outage():
+        raise _unavailable(repo, reason)
+    try:
+        return HfApi().model_info(repo, revision=revision, timeout=DEADLINE)
+    except GatedRepoError as error:
+        raise _unavailable(repo, "it is gated: accept its terms, then `hf auth login`") from error
+    except RevisionNotFoundError as error:
+        raise _unavailable(repo, f"it has no revision {revision!r}") from error
+    except RepositoryNotFoundError as error:
+        raise ModelUnavailable(
+            f"{repo}: no such model on the hub, and no such folder here "
+            "(a private model needs `hf auth login`)."
+        ) from error
+    except HFValidationError as error:
+        raise ModelUnavailable(
+            f"{repo}: neither a folder here nor a model id (owner/name)."
+        ) from error
+    except Exception as error:
+        raise _unavailable(repo, f"the hub did not answer ({_first_line(error)})") from error
+
+
+@cache
+def _outage() -> str | None:
+    """Why the hub is out of reach, or None where it answers anything at all."""
+    from huggingface_hub import constants
+    from huggingface_hub.utils import get_session
+
+    verdict: list[str | None] = []
+
+    def probe() -> None:
+        try:
+            get_session().head(constants.ENDPOINT, timeout=DEADLINE)
+        except Exception as error:
+            verdict.append(f"the hub is out of reach ({_first_line(error)})")
+        else:
+            verdict.append(None)
+
+    thread = threading.Thread(target=probe, daemon=True)
+    thread.start()
+    thread.join(DEADLINE)
+    return verdict[0] if verdict else f"the hub gave no answer within {DEADLINE:g} s"
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def _unavailable(repo: str, reason: str) -> ModelUnavailable:
+    return ModelUnavailable(
+        f"{repo}: {reason}. On a machine with a network run `hf download {repo}` and copy the "
+        "folder here, then name it: --model FOLDER."
+    )

@@ -1,0 +1,66 @@
+"""What a map shows of itself in a notebook: PNG bytes."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from vitmap.images import Photo
+from vitmap.maps import AttentionMaps, Heatmap, PatchMap
+from vitmap.render.colormap import palette
+from vitmap.render.heads import display_name
+from vitmap.render.page import QUIET, Page, dots
+from vitmap.render.scale import PERCENTILE, Scale, scale_of
+
+_SIDE, _MARGIN = 2.0, 0.2  # inches
+
+
+def photo(value: Photo) -> bytes:
+    """The picture itself."""
+    return _png(Image.fromarray(value.pixels))
+
+
+def heatmap(value: Heatmap) -> bytes:
+    """The map at its own size, on its own scale from zero."""
+    scale = Scale("image", float(np.percentile(value.values, PERCENTILE)) or 1.0)
+    return _png(Image.fromarray(palette()[scale.levels(value.values)]))
+
+
+def patch_map(value: PatchMap) -> bytes:
+    """One named map."""
+    return _sheet([[value]])
+
+
+def attention_maps(value: AttentionMaps) -> bytes:
+    """Every map, rows are layers and columns heads, on one scale."""
+    return _sheet(value.cells())
+
+
+def _sheet(rows: list[list[PatchMap]]) -> bytes:
+    scale = scale_of("image", [cell for row in rows for cell in row])
+    gy, gx = rows[0][0].values.shape
+    width = _SIDE * min(1.0, gx / gy)
+    height = _SIDE * min(1.0, gy / gx)
+    page = Page(
+        max(2 * _MARGIN + len(rows[0]) * (width + 0.1), 5.2),
+        0.5 + len(rows) * (height + 0.3) + 0.15,
+    )
+    source = rows[0][0].source
+    legend = f"{display_name(source.model)} · 0 to {scale.upper:.3g}× uniform attention"
+    page.text(_MARGIN, 0.3, legend, color=QUIET)
+    for line, row in enumerate(rows):
+        for column, cell in enumerate(row):
+            x, y = _MARGIN + column * (width + 0.1), 0.5 + line * (height + 0.3)
+            page.text(x, y + 0.15, cell.label, weight="bold")
+            small = Image.fromarray(palette()[scale.levels(cell.uniform)])
+            shown = small.resize((dots(width), dots(height)), Image.Resampling.NEAREST)
+            page.picture(x, y + 0.2, np.asarray(shown))
+    return _png(page.render())
+
+
+def _png(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "png")
+    return file.getvalue()

@@ -1,0 +1,35 @@
+"""Overlay: a photo with a map laid over it, or with a mask cut out of it."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, UInt8, UInt16
+
+OPACITY = np.linspace(0.10, 0.80, 256)  # of the colour over the photo, from dark to bright
+_DIMMED = 0.22  # brightness outside a mask
+_GRAY = (77, 150, 29)  # ITU-R 601 in 1/256
+
+
+def overlay(
+    photo: UInt8[np.ndarray, "y x 3"],
+    levels: UInt8[np.ndarray, "y x"],
+    colors: UInt8[np.ndarray, "256 3"],
+) -> UInt8[np.ndarray, "y x 3"]:
+    """The photo in grey under the map's colours: the brighter the map, the more of its colour."""
+    tint = np.rint(colors * OPACITY[:, None]).astype(np.uint8)
+    shine = np.rint(256 * (1 - OPACITY)).astype(np.uint16)
+    under = (_gray(photo) * shine[levels] >> 8).astype(np.uint8)
+    return tint[levels] + under[:, :, None]
+
+
+def cut_out(
+    photo: UInt8[np.ndarray, "y x 3"], mask: Bool[np.ndarray, "y x"]
+) -> UInt8[np.ndarray, "y x 3"]:
+    """The photo inside the mask, dark grey outside."""
+    dark = (_gray(photo) * _DIMMED).astype(np.uint8)
+    return np.where(mask[:, :, None], photo, dark[:, :, None])
+
+
+def _gray(photo: UInt8[np.ndarray, "y x 3"]) -> UInt16[np.ndarray, "y x"]:
+    red, green, blue = (photo[:, :, channel].astype(np.uint16) for channel in range(3))
+    return (red * _GRAY[0] + green * _GRAY[1] + blue * _GRAY[2]) >> 8

@@ -1,0 +1,69 @@
+"""The files of one picture: heatmap, mask and overlay of each map, and the figure of them all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from vitmap.export.original import write_head
+from vitmap.export.png import write_heatmap, write_mask, write_picture
+from vitmap.images import Photo
+from vitmap.maps import PatchMap, Prediction
+from vitmap.render.colormap import palette
+from vitmap.render.heads import draw_heads
+from vitmap.render.overlay import overlay
+from vitmap.render.scale import Scale
+from vitmap.run.settings import Settings
+
+
+def write_files(
+    folder: Path,
+    photo: Photo,
+    rows: Sequence[Sequence[PatchMap]],
+    scale: Scale,
+    prediction: Prediction | str,
+    settings: Settings,
+) -> None:
+    """Draw everything that the settings ask for into a folder."""
+    cells = [cell for row in rows for cell in row]
+    for cell in cells:
+        if settings.at == "model":
+            name = _original_name(cell, len(cells) == len(rows[0]))
+            write_head(folder / name, cell, scale, settings.colormap, settings.upsample)  # type: ignore[arg-type]
+        else:
+            _write_map(folder, photo, cell, scale, settings)
+    figure = draw_heads(
+        photo,
+        rows,
+        scale,
+        prediction=prediction,
+        threshold=settings.threshold,
+        colormap=settings.colormap,
+        upsample=settings.upsample,  # type: ignore[arg-type]
+    )
+    figure.save(folder / "heads.png", compress_level=3, dpi=figure.info["dpi"])
+
+
+def _write_map(
+    folder: Path, photo: Photo, cell: PatchMap, scale: Scale, settings: Settings
+) -> None:
+    colors = palette(settings.colormap)
+    heat = cell.heatmap(settings.upsample)  # type: ignore[arg-type]
+    levels = scale.levels(heat.values)
+    rows, columns = cell.view.owners()
+    mask = cell.keep_mass(settings.threshold)[rows][:, columns]
+    write_heatmap(folder / f"{cell.stem}-heatmap.png", levels, colors)
+    write_mask(folder / f"{cell.stem}-mask.png", mask)
+    write_picture(folder / f"{cell.stem}-overlay.png", overlay(photo.pixels, levels, colors))
+
+
+def _original_name(cell: PatchMap, one_layer: bool) -> str:
+    """The original program's name, which knows one layer; other maps are named in full."""
+    if one_layer and len(cell.layers) == len(cell.heads) == 1:
+        return f"attn-head{cell.heads[0]}.png"
+    return f"attn-{cell.stem}.png"
+
+
+def file_names(folder: Path) -> list[str]:
+    """The names in a finished folder, in order, with the record that comes last."""
+    return sorted({path.name for path in folder.iterdir()} | {"run.json"})

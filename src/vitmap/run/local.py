@@ -1,0 +1,227 @@
+"""A run on this machine: pictures one after the other, each on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vitmap.errors import InputError, ModelError, OutputError, PictureError, VitmapError
+from vitmap.export.original import write_model_input
+from vitmap.export.tensors import read_maps, write_maps
+from vitmap.geometry import View
+from vitmap.images import Photo, read_photo
+from vitmap.maps import AttentionMaps, PatchMap, Prediction
+from vitmap.methods.attention import classify, look
+from vitmap.models.backbone import Backbone
+from vitmap.render.colormap import palette
+from vitmap.render.scale import RunScale, Scale, ScaleName, scale_of
+from vitmap.run.files import file_names, write_files
+from vitmap.run.lineup import line_up
+from vitmap.run.record import Replay, describe, describe_prediction, record_of
+from vitmap.run.settings import Settings
+from vitmap.run.staging import Stage, prepare, write_json
+from vitmap.selection import select
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture, the name of its folder, and the digest it must have in a replay."""
+
+    path: Path
+    name: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one picture; `record` is its entry in run.json."""
+
+    path: Path
+    record: dict[str, Any]
+    folder: Path | None = None
+    prediction: Prediction | None = None
+    error: VitmapError | None = None
+
+
+@dataclass
+class _Shot:
+    """A picture whose maps are captured; photo and maps may wait on disk for the run's scale."""
+
+    job: Job
+    stage: Stage
+    prediction: Prediction | str
+    view: View
+    notes: tuple[str, ...]
+    sha256: str
+    held: tuple[Photo, AttentionMaps] | None = field(repr=False, default=None)
+
+    def load(self) -> tuple[Photo, AttentionMaps]:
+        if self.held is not None:
+            return self.held
+        return read_photo(self.job.path), read_maps(self.stage.folder / "maps.safetensors")
+
+
+class Run:
+    """A run's models, settings and place; `outcomes()` does the work, picture by picture."""
+
+    def __init__(
+        self, settings: Settings, out: Path, command: Sequence[str], replay: Replay | None = None
+    ) -> None:
+        """Load the models and check everything that no picture can change.
+
+        Raises UsageError, ModelError or OutputError before any picture is read.
+        """
+        settings.check()
+        palette(settings.colormap)
+        self.settings, self.out, self.command = settings, out, tuple(command)
+        self.lineup = line_up(settings)
+        if replay is not None:
+            _same_weights(self.lineup.maps, replay.model_digest)
+            if self.lineup.classifier:
+                _same_weights(self.lineup.classifier, replay.classifier_digest)
+        select(settings.layer, self.lineup.maps.depth, "layer")
+        select(settings.head, self.lineup.maps.heads, "head")
+        View.of((100, 100), self.lineup.maps.patch, settings.size)
+        self._upper = replay.upper if replay else None
+        self._scale: Scale | None = None
+        prepare(out)
+
+    def outcomes(self, jobs: Sequence[Job], seen: Callable[[], None]) -> Iterator[Outcome]:
+        """Every picture's outcome; `seen` is called as each one has been through the model.
+
+        On the scale `run` no picture is drawn before the last one was seen: their maps wait on
+        disk, so that memory does not grow with the number of pictures.
+        """
+        name = self.settings.scale or ("image" if len(jobs) == 1 else "run")
+        waits = name == "run" and self._upper is None
+        if name == "run" and self._upper is not None:
+            self._scale = Scale("run", self._upper)
+        gathered, shots = RunScale(), []
+        try:
+            for job in jobs:
+                shot = self._try(job, lambda job=job: self._capture(job))  # type: ignore[misc]
+                seen()
+                if isinstance(shot, Outcome):
+                    yield shot
+                    continue
+                shots.append(shot)
+                if waits:
+                    gathered.add(self._cells(shot.load()[1]))
+                else:
+                    yield self._finish(shot, name)  # type: ignore[arg-type]
+                shot.held = None
+            if waits:
+                self._scale = gathered.scale() if shots else None
+                for shot in shots:
+                    yield self._finish(shot, "run")
+        finally:
+            for shot in shots:
+                shot.stage.discard()
+
+    def record(self, pictures: Sequence[dict[str, Any]], scale: Scale | None) -> dict[str, Any]:
+        """run.json for these pictures."""
+        return record_of(self.command, self.settings, self.lineup, scale, pictures)
+
+    def write_summary(self, outcomes: Sequence[Outcome]) -> None:
+        """The record of the whole run, beside the folders; it too can be replayed."""
+        short = ("path", "name", "sha256", "status", "error")
+        entries = [{k: o.record[k] for k in short if k in o.record} for o in outcomes]
+        write_json(self.out / "run.json", self.record(entries, self._scale))
+
+    def _try(self, job: Job, step: Callable[[], Any]) -> Any:
+        """The step's result, or the picture's failure; other pictures go on."""
+        try:
+            return step()
+        except (InputError, ModelError) as error:
+            return self._failed(job, error)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            return self._failed(job, OutputError(f"{job.path}: files not written ({reason})."))
+        except (MemoryError, RuntimeError) as error:  # torch's lack of memory is a RuntimeError
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else "out of memory"
+            hint = f"{job.path}: stopped at --size {self.settings.size} ({reason})."
+            return self._failed(job, PictureError(hint))
+
+    def _failed(self, job: Job, error: VitmapError) -> Outcome:
+        Stage(self.out, job.name).discard()
+        record = {"path": str(job.path.absolute()), "name": job.name, "sha256": job.sha256}
+        return Outcome(job.path, {**record, "status": "failed", "error": str(error)}, error=error)
+
+    def _capture(self, job: Job) -> _Shot:
+        photo = read_photo(job.path)
+        if job.sha256 not in (None, photo.digest):
+            raise PictureError(
+                f"{job.path}: not the picture of the recorded run (its sha256 is another): "
+                "run it anew without --replay."
+            )
+        model, settings = self.lineup.maps, self.settings
+        view = View.of(photo.size, model.patch, settings.size, settings.fit)  # type: ignore[arg-type]
+        pixels = model.pixels(photo, view)
+        maps, prediction = self._look(photo, view, pixels)
+        stage = Stage(self.out, job.name)
+        stage.open()
+        write_maps(stage.folder / "maps.safetensors", maps)
+        if settings.at == "model":
+            write_model_input(stage.folder / "img.png", pixels[0].float().cpu().numpy())
+        held = (photo, maps)
+        return _Shot(job, stage, prediction, view, photo.notes, photo.digest, held)
+
+    def _look(
+        self, photo: Photo, view: View, pixels: torch.Tensor
+    ) -> tuple[AttentionMaps, Prediction | str]:
+        """The maps and the label: one forward where both models and both inputs are the same."""
+        model, classifier, layers = self.lineup.maps, self.lineup.classifier, self.settings.layer
+        if classifier is None:
+            maps, _ = look(model, photo, view, pixels, layers)
+            asked = self.settings.classify
+            return maps, "no classifier in reach" if asked else "label not asked for"
+        own = classifier.classifier_pixels(photo)
+        shared = self.lineup.one_model and torch.equal(own, pixels)
+        maps, logits = look(model, photo, view, pixels, layers, logits=shared)
+        return maps, classify(classifier, own, logits)
+
+    def _cells(self, maps: AttentionMaps) -> list[PatchMap]:
+        rows = maps.cells(self.settings.head, self.settings.reduce)  # type: ignore[arg-type]
+        return [cell for row in rows for cell in row]
+
+    def _finish(self, shot: _Shot, scale_name: ScaleName) -> Outcome:
+        outcome: Outcome = self._try(shot.job, lambda: self._draw(shot, scale_name))
+        return outcome
+
+    def _draw(self, shot: _Shot, scale_name: ScaleName) -> Outcome:
+        photo, maps = shot.load()
+        if photo.digest != shot.sha256:
+            raise PictureError(f"{shot.job.path}: the file changed while the run was going on.")
+        rows = maps.cells(self.settings.head, self.settings.reduce)  # type: ignore[arg-type]
+        cells = [cell for row in rows for cell in row]
+        scale = self._scale or scale_of(scale_name, cells)
+        write_files(shot.stage.folder, photo, rows, scale, shot.prediction, self.settings)
+        named = None if isinstance(shot.prediction, str) else shot.prediction
+        record = {
+            "path": str(shot.job.path.absolute()),
+            "name": shot.job.name,
+            "sha256": photo.digest,
+            "status": "done",
+            "notes": list(shot.notes),
+            "photo_yx": list(shot.view.source),
+            "seen_at_yx": list(shot.view.target),
+            "patch_grid_yx": list(shot.view.grid),
+            "prediction": describe_prediction(named) if named else None,
+            "maps": [describe(cell, self.settings.threshold) for cell in cells],
+            "files": file_names(shot.stage.folder),
+        }
+        write_json(shot.stage.folder / "run.json", self.record([record], scale))
+        shot.stage.commit()
+        return Outcome(shot.job.path, record, shot.stage.final, named)
+
+
+def _same_weights(model: Backbone, digest: str | None) -> None:
+    if digest is not None and model.source.digest != digest:
+        raise ModelError(
+            f"{model.name}: not the weights of the recorded run (their sha256 is another): "
+            "run it anew without --replay."
+        )

@@ -1,0 +1,55 @@
+"""Settings: everything a run depends on besides its pictures; what run.json records."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from vitmap.errors import UsageError
+from vitmap.geometry import Fit, Upsample
+from vitmap.maps import Reduce
+from vitmap.registry import suggest
+from vitmap.render.scale import ScaleName
+
+At = Literal["photo", "model"]
+Precision = Literal["fp32", "bf16"]
+CHOICES = {"fit": Fit, "reduce": Reduce, "upsample": Upsample, "scale": ScaleName}
+CHOICES |= {"at": At, "precision": Precision}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to draw and how; the defaults are the command line's."""
+
+    model: str | None = None  # None: the default backbone
+    classifier: str | None = None  # None: the model's own where it has one, else the default
+    classify: bool = True
+    size: int = 480
+    fit: str = "keep"
+    layer: str = "-1"
+    head: str = "all"
+    reduce: str = "none"
+    threshold: float = 0.6
+    upsample: str = "nearest"
+    colormap: str = "viridis"
+    scale: str | None = None  # None: image for one photo, run for several
+    at: str = "photo"
+    precision: str = "fp32"
+    device: str = "auto"
+
+    def check(self) -> None:
+        """Raises UsageError for what no model and no photo could make possible."""
+        if not 0 < self.threshold <= 1 or math.isnan(self.threshold):
+            raise UsageError(
+                f"Threshold {self.threshold:g} asked for, but it is a share of the attention mass: "
+                "a number above 0 and at most 1, such as 0.6."
+            )
+        for name, known in CHOICES.items():
+            value = getattr(self, name)
+            if value is not None and value not in get_args(known):
+                raise suggest(name, value, get_args(known))
+        if self.size < 1:
+            raise UsageError(f"Size {self.size} asked for: expected pixels, such as 480.")
+        if self.classifier and not self.classify:
+            raise UsageError("--classifier and --no-classify exclude each other: give one of them.")

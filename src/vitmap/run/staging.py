@@ -1,0 +1,88 @@
+"""Staging: a picture's files are written aside and appear together, or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vitmap.errors import OutputError
+
+
+def prepare(out: Path) -> None:
+    """Make the output folder; raises OutputError where nothing can be written into it."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = _aside(out, "probe")
+        probe.mkdir(exist_ok=True)
+        probe.rmdir()
+    except OSError as error:
+        raise OutputError(
+            f"{out}: cannot be written ({error.strerror}): choose another folder with --out."
+        ) from error
+
+
+class Stage:
+    """A folder beside the final one, for the files of one picture."""
+
+    def __init__(self, out: Path, name: str) -> None:
+        self.final = out / name
+        self.folder = _aside(out, name)
+
+    def open(self) -> None:
+        """Begin with an empty folder, also where an earlier run was killed."""
+        with _writing(self.final):
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.mkdir()
+
+    def commit(self) -> None:
+        """Put the files in their place; earlier files of vitmap's own go, others stay.
+
+        Raises OutputError where the place cannot be written.
+        """
+        with _writing(self.final):
+            if not self.final.exists():
+                self.folder.rename(self.final)
+                return
+            new = sorted(path.name for path in self.folder.iterdir())
+            record = "run.json"  # last: as long as it is the old one, the folder is the old run's
+            for name in _own_files(self.final) - set(new):
+                (self.final / name).unlink(missing_ok=True)
+            for name in [*(name for name in new if name != record), record]:
+                (self.folder / name).replace(self.final / name)
+            self.discard()
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def write_json(path: Path, value: object) -> None:
+    """JSON that reads well and is the same for the same value; whole or not at all."""
+    with _writing(path):
+        partial = path.with_name(f".{path.name}.partial")
+        partial.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.replace(path)
+
+
+@contextmanager
+def _writing(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise OutputError(f"{place}: cannot be written ({reason}).") from error
+
+
+def _own_files(folder: Path) -> set[str]:
+    try:
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        return {Path(name).name for name in record["pictures"][0]["files"]}
+    except (OSError, ValueError, LookupError, TypeError):
+        return set()  # not vitmap's folder: nothing in it is ours to remove
+
+
+def _aside(out: Path, name: str) -> Path:
+    return out / f".{name}.partial"

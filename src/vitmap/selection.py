@@ -1,0 +1,77 @@
+"""Which layers and heads were asked for: `-1`, `0,3,11`, `4:8`, `all`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vitmap.errors import UsageError
+
+Selection = str | int | Sequence[int]
+
+
+def select(wanted: Selection, count: int, noun: str) -> tuple[int, ...]:
+    """The 0-based indices that a selection names, in order and without repeats.
+
+    A range is half open, as in Python: `4:8` is 4, 5, 6, 7.
+
+    >>> select("-1", 12, "layer")
+    (11,)
+    >>> select("0,3,-1", 12, "layer")
+    (0, 3, 11)
+    >>> select("4:8", 12, "layer")
+    (4, 5, 6, 7)
+
+    Raises UsageError for an index that the model does not have, and for text that is no selection.
+    """
+    if isinstance(wanted, int):
+        parts: list[str | int] = [wanted]
+    elif isinstance(wanted, str):
+        parts = [part.strip() for part in wanted.split(",")]
+    else:
+        parts = list(wanted)
+    found = [index for part in parts for index in _indices(part, count, noun)]
+    if not found:
+        raise UsageError(
+            f"{noun.capitalize()} {wanted!r} selects nothing: {_available(count, noun)}."
+        )
+    return tuple(dict.fromkeys(found))
+
+
+def _indices(part: str | int, count: int, noun: str) -> Sequence[int]:
+    if isinstance(part, str):
+        if part == "all":
+            return range(count)
+        if ":" in part:
+            return _span(part, count, noun)
+        try:
+            part = int(part)
+        except ValueError:
+            raise UsageError(
+                f"{noun.capitalize()} {part!r} is no index: expected -1, 0,3,11, 4:8 or all."
+            ) from None
+    return [_index(part, count, noun)]
+
+
+def _span(part: str, count: int, noun: str) -> Sequence[int]:
+    try:
+        start, stop = (int(end) if end.strip() else None for end in part.split(":"))
+    except ValueError:
+        raise UsageError(
+            f"{noun.capitalize()} range {part!r} is not of the form 4:8 (4 to 7), 4: or :8."
+        ) from None
+    for end, limit in ((start, count - 1), (stop, count)):
+        if end is not None and not -count <= end <= limit:
+            raise UsageError(
+                f"{noun.capitalize()} range {part} asked for, but {_available(count, noun)}."
+            )
+    return range(count)[start:stop]
+
+
+def _index(index: int, count: int, noun: str) -> int:
+    if not -count <= index < count:
+        raise UsageError(f"{noun.capitalize()} {index} asked for, but {_available(count, noun)}.")
+    return index % count
+
+
+def _available(count: int, noun: str) -> str:
+    return f"the model has {noun}s 0..{count - 1} (or -{count}..-1)"
