@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+SHARED = Path(__file__).parents[2] / "shared"
+ASSETS = Path(__file__).parents[1] / "assets"
+
+
+@pytest.fixture
+def shared() -> Path:
+    """Real weights and photos, for development and CI; a user's machine has none."""
+    if not (SHARED / "models").is_dir():
+        pytest.skip("the shared models and photos are not on this machine")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def tiny_classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny ViT that has a classifier of seven classes and peaked rows."""
+    import tiny
+
+    model = tiny.scale_queries_and_keys(tiny.build("vit", classes=7))
+    return tiny.save(model, tmp_path_factory.mktemp("models") / "tiny-classifier")
+
+
+@pytest.fixture(scope="session")
+def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny DINOv2 with registers and peaked rows, and no classifier."""
+    import tiny
+
+    model = tiny.scale_queries_and_keys(tiny.build("dinov2_with_registers"))
+    return tiny.save(model, tmp_path_factory.mktemp("models") / "tiny-backbone")
+
+
+@pytest.fixture
+def draw(tmp_path: Path) -> Callable[..., Path]:
+    """Write a photo of random colours: draw("cat.png", height, width)."""
+
+    def drawing(name: str = "photo.png", height: int = 40, width: int = 60, seed: int = 0) -> Path:
+        noise = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(noise).save(path)
+        return path
+
+    return drawing
+
+
+@pytest.fixture(autouse=True)
+def _offline(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test asks a real hub, and none sees this machine's cache."""
+    import sys
+
+    hub = tmp_path_factory.getbasetemp() / "hub-cache"
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HUB_CACHE", str(hub))
+    if "huggingface_hub" in sys.modules:
+        from huggingface_hub import constants
+
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(hub))
