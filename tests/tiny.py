@@ -78,7 +78,7 @@ def plant(model: nn.Module, layer: int, head: int, strength: float = 8.0) -> nn.
             if writes or name.endswith(("out_proj.weight", "out_proj.bias")):
                 parameter[0] = 0
             elif "position_embed" in name or name.endswith(("cls_token", "distillation_token")):
-                parameter *= 0.02 / parameter.std().clamp_min(0.02)  # DeiT's begin at 1
+                nn.init.normal_(parameter, std=0.3)  # else brightness is all that a layer norm sees
                 parameter[..., 0] = 0
         stem = next(m for m in model.modules() if isinstance(m, nn.Conv2d))
         stem.weight *= 0.1
