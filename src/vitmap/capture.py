@@ -153,7 +153,7 @@ def attention_rows(
 def _implementation(blocks: Sequence[nn.Module]) -> str:
     """What is known of a model whose calls were not seen."""
     for module in blocks[0].modules():
-        config = getattr(module, "config", None)
-        if hasattr(config, "_attn_implementation"):
-            return f"its attention implementation is {config._attn_implementation!r}"
+        implementation = getattr(getattr(module, "config", None), "_attn_implementation", None)
+        if implementation is not None:
+            return f"its attention implementation is {implementation!r}"
     return f"its layers are {type(blocks[0]).__name__}"

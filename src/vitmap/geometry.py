@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float
 
 from vitmap.errors import UsageError
+from vitmap.registry import suggest
 
-Fit = Literal["keep", "squash"]
-Upsample = Literal["nearest", "bilinear"]
+FITS = ("keep", "squash")
+UPSAMPLINGS = ("nearest", "bilinear")
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class View:
     source: tuple[int, int]
     target: tuple[int, int]
     patch: tuple[int, int]
-    fit: Fit = "keep"
+    fit: str = "keep"
 
     @classmethod
     def of(
@@ -34,7 +34,7 @@ class View:
         source: tuple[int, int],
         patch: tuple[int, int],
         size: int = 480,
-        fit: Fit = "keep",
+        fit: str = "keep",
     ) -> View:
         """The view of a photo at about size² pixels.
 
@@ -48,8 +48,8 @@ class View:
 
         Raises UsageError where size holds no patch.
         """
-        if fit not in get_args(Fit):
-            raise UsageError(f"Fit {fit!r} is not known: choose {' or '.join(get_args(Fit))}.")
+        if fit not in FITS:
+            raise suggest("fit", fit, FITS)
         if size < max(patch):
             raise UsageError(
                 f"Size {size} asked for, but one patch of the model is {patch[0]} × {patch[1]} px: "
@@ -102,16 +102,15 @@ class View:
         return int(y * gy / height), int(x * gx / width)
 
     def to_pixels(
-        self, grid: Float[np.ndarray, "gy gx"], upsample: Upsample = "nearest"
+        self, grid: Float[np.ndarray, "gy gx"], upsample: str = "nearest"
     ) -> Float[np.ndarray, "y x"]:
         """A patch map over the photo's own pixels.
 
         `nearest` gives each pixel the value of the patch that covers its centre; `bilinear` joins
         the patches' centres by straight lines and is flat outside the outermost ones.
         """
-        if upsample not in get_args(Upsample):
-            choices = " or ".join(get_args(Upsample))
-            raise UsageError(f"Upsampling {upsample!r} is not known: choose {choices}.")
+        if upsample not in UPSAMPLINGS:
+            raise suggest("upsampling", upsample, UPSAMPLINGS)
         if upsample == "nearest":
             rows, columns = self.owners()
             return grid[rows][:, columns]
@@ -140,10 +139,12 @@ def _kept_grid(source: tuple[int, int], patch: tuple[int, int], size: int) -> tu
     """Patches (gy, gx) with an area of about size² and the photo's aspect ratio."""
     aspect = source[1] / source[0]
     most = size * size / (patch[0] * patch[1])
-    gy = max(1, round(size / math.sqrt(aspect) / patch[0]))
-    gx = max(1, round(size * math.sqrt(aspect) / patch[1]))
-    # A sliver thinner than one patch is drawn one patch thick: the area, not the ratio, holds then.
-    return min(gy, max(1, int(most))), min(gx, max(1, int(most)))
+    gy = round(size / math.sqrt(aspect) / patch[0])
+    gx = round(size * math.sqrt(aspect) / patch[1])
+    # A sliver thinner than one patch is seen one patch thick: the area, not the ratio, holds then.
+    if gy == 0:
+        return 1, round(most)
+    return (round(most), 1) if gx == 0 else (gy, gx)
 
 
 def _interpolate_rows(

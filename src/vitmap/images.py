@@ -125,7 +125,7 @@ def _upright_rgb(
     upright = ImageOps.exif_transpose(image)
     if upright.has_transparency_data:
         rgba = upright.convert("RGBA")
-        if rgba.getextrema()[3][0] < 255:  # type: ignore[index]
+        if np.asarray(rgba.getchannel("A")).min() < 255:
             notes.append("transparency composited on white")
         upright = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
     return np.array(upright.convert("RGB")), tuple(notes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from einops import reduce as pool
@@ -12,10 +12,10 @@ from jaxtyping import Bool, Float
 
 from vitmap import mass, registry
 from vitmap.errors import UsageError
-from vitmap.geometry import Upsample, View
+from vitmap.geometry import View
 from vitmap.selection import Selection, select
 
-Reduce = Literal["none", "heads", "layers", "mean"]
+REDUCTIONS = ("none", "heads", "layers", "mean")
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class PatchMap:
         """The fewest patches that hold `share` of the patches' mass (see `vitmap.mass`)."""
         return mass.keep_mass(self.values, share)
 
-    def heatmap(self, upsample: Upsample = "nearest") -> Heatmap:
+    def heatmap(self, upsample: str = "nearest") -> Heatmap:
         """This map in the original photo's pixels, in multiples of uniform attention."""
         return Heatmap(
             self.view.to_pixels(self.uniform, upsample), self.label, self.view, self.source
@@ -163,14 +163,13 @@ class AttentionMaps:
         """The mass rule on every map by itself (see `vitmap.mass`)."""
         return mass.keep_mass(self.values, share)
 
-    def cells(self, heads: Selection = "all", reduce: Reduce = "none") -> list[list[PatchMap]]:
+    def cells(self, heads: Selection = "all", reduce: str = "none") -> list[list[PatchMap]]:
         """The maps as rows (layers) of columns (heads), with heads or layers averaged if asked.
 
         Raises UsageError for a head that the model does not have or an unknown `reduce`.
         """
-        if reduce not in get_args(Reduce):
-            choices = ", ".join(get_args(Reduce))
-            raise UsageError(f"Reduce {reduce!r} is not known: choose one of {choices}.")
+        if reduce not in REDUCTIONS:
+            raise registry.suggest("reduce", reduce, REDUCTIONS)
         chosen = select(heads, self.heads, "head")
         rows = [self.layers] if reduce in ("layers", "mean") else [(row,) for row in self.layers]
         columns = [chosen] if reduce in ("heads", "mean") else [(head,) for head in chosen]

@@ -31,9 +31,7 @@ def select(wanted: Selection, count: int, noun: str) -> tuple[int, ...]:
         parts = list(wanted)
     found = [index for part in parts for index in _indices(part, count, noun)]
     if not found:
-        raise UsageError(
-            f"{noun.capitalize()} {wanted!r} selects nothing: {_available(count, noun)}."
-        )
+        raise UsageError(f"{noun.capitalize()} {wanted!r} is empty: {_available(count, noun)}.")
     return tuple(dict.fromkeys(found))
 
 

@@ -14,7 +14,6 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
-from vitmap.geometry import Upsample
 from vitmap.maps import PatchMap
 from vitmap.render.scale import Scale
 
@@ -27,7 +26,7 @@ def write_model_input(path: Path, pixels: Float[np.ndarray, "3 y x"]) -> None:
     Image.fromarray(np.ascontiguousarray(bytes_.transpose(1, 2, 0))).save(path)
 
 
-def write_head(path: Path, cell: PatchMap, scale: Scale, colormap: str, upsample: Upsample) -> None:
+def write_head(path: Path, cell: PatchMap, scale: Scale, colormap: str, upsample: str) -> None:
     """One head at the model's own size; with the scale `cell` just what `imsave` makes of it."""
     if scale.upper is None:
         values, low, high = cell.values, None, None

@@ -48,6 +48,6 @@ def read_maps(path: str | Path) -> AttentionMaps:
         layers=tuple(about["layers"]),
         depth=about["depth"],
         query=Query(**about["query"]),
-        view=View(*(tuple(view[name]) for name in ("source", "target", "patch")), view["fit"]),
+        view=View(tuple(view["source"]), tuple(view["target"]), tuple(view["patch"]), view["fit"]),
         source=Source(**about["source"]),
     )

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from vitmap.capture import capture_rows
 from vitmap.errors import CaptureError, UnsupportedModel
-from vitmap.geometry import Fit, View
+from vitmap.geometry import View
 from vitmap.images import Photo, read_photo
 from vitmap.maps import AttentionMaps, Prediction, Query
 from vitmap.models.backbone import Backbone
@@ -29,7 +29,7 @@ def attend(
     layers: Selection = -1,
     *,
     size: int = 480,
-    fit: Fit = "keep",
+    fit: str = "keep",
 ) -> AttentionMaps:
     """What the CLS token attends to, in every head of the wanted layers.
 

@@ -96,10 +96,10 @@ def _ask_hub(repo: str, revision: str) -> Any:
     from huggingface_hub import HfApi
     from huggingface_hub.errors import (
         GatedRepoError,
+        HFValidationError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
-    from huggingface_hub.utils import HFValidationError
 
     if reason := _outage():
         raise _unavailable(repo, reason)
@@ -125,8 +125,7 @@ def _ask_hub(repo: str, revision: str) -> Any:
 @cache
 def _outage() -> str | None:
     """Why the hub is out of reach, or None where it answers anything at all."""
-    from huggingface_hub import constants
-    from huggingface_hub.utils import get_session
+    from huggingface_hub import constants, get_session
 
     verdict: list[str | None] = []
 

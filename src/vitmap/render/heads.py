@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from vitmap.geometry import Upsample, View
+from vitmap.geometry import View
 from vitmap.images import Photo
 from vitmap.maps import AttentionMaps, PatchMap, Prediction
 from vitmap.render.caveat import CAVEAT
@@ -33,7 +33,7 @@ def draw_heads(
     prediction: Prediction | str = "",
     threshold: float = 0.6,
     colormap: str = DEFAULT,
-    upsample: Upsample = "nearest",
+    upsample: str = "nearest",
 ) -> Image.Image:
     """The figure of one photo: every map named by its layer and head, on one scale.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -32,7 +33,7 @@ class Page:
         self._paper[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
 
     def text(
-        self, x: float, y: float, text: str, *, size: float = 8, color: str = INK, **style: object
+        self, x: float, y: float, text: str, *, size: float = 8, color: str = INK, **style: Any
     ) -> None:
         """One line of text whose baseline starts at (x, y)."""
         self._figure.text(
@@ -45,10 +46,10 @@ class Page:
             **style,
         )
 
-    def paragraph(self, x: float, y: float, text: str, *, size: float = 7, **style: object) -> None:
+    def paragraph(self, x: float, y: float, text: str, *, size: float = 7, **style: Any) -> None:
         """Text wrapped to the paper's width, a line every 0.14 inches."""
         for line in textwrap.wrap(text, letters(self.width - 2 * x, size)):
-            self.text(x, y, line, size=size, **style)  # type: ignore[arg-type]
+            self.text(x, y, line, size=size, **style)
             y += 0.14
 
     def render(self) -> Image.Image:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -17,11 +16,10 @@ from jaxtyping import Float, Int
 from vitmap.maps import PatchMap
 from vitmap.registry import suggest
 
-ScaleName = Literal["cell", "image", "run"]
 PERCENTILE = 99.5  # of all patches drawn on one scale; one sink must not blacken the rest
 LEVELS = 255  # colours; one more, the last, is for what lies above the scale
 
-_MEANING = {
+MEANINGS = {
     "cell": "each map by its own minimum and maximum: not comparable with each other",
     "image": "one scale for all maps of this photo",
     "run": "one scale for all photos of this run",
@@ -32,13 +30,13 @@ _MEANING = {
 class Scale:
     """A named range of multiples of uniform attention; limits are None for `cell`."""
 
-    name: ScaleName
+    name: str
     upper: float | None = None
 
     @property
     def meaning(self) -> str:
         """What a legend must say."""
-        return _MEANING[self.name]
+        return MEANINGS[self.name]
 
     def limits(self, values: Float[np.ndarray, "*map"]) -> tuple[float, float]:
         """(lower, upper) for a map."""
@@ -61,12 +59,12 @@ def scale_of(name: str, maps: Sequence[PatchMap]) -> Scale:
 
     Raises UsageError for an unknown name.
     """
-    if name not in _MEANING:
-        raise suggest("scale", name, _MEANING)
+    if name not in MEANINGS:
+        raise suggest("scale", name, MEANINGS)
     if name == "cell":
         return Scale("cell")
     values = np.concatenate([cell.uniform.ravel() for cell in maps])
-    return Scale(name, _upper(values))  # type: ignore[arg-type]
+    return Scale(name, _upper(values))
 
 
 class RunScale:

@@ -29,7 +29,7 @@ def write_files(
     for cell in cells:
         if settings.at == "model":
             name = _original_name(cell, len(cells) == len(rows[0]))
-            write_head(folder / name, cell, scale, settings.colormap, settings.upsample)  # type: ignore[arg-type]
+            write_head(folder / name, cell, scale, settings.colormap, settings.upsample)
         else:
             _write_map(folder, photo, cell, scale, settings)
     figure = draw_heads(
@@ -39,7 +39,7 @@ def write_files(
         prediction=prediction,
         threshold=settings.threshold,
         colormap=settings.colormap,
-        upsample=settings.upsample,  # type: ignore[arg-type]
+        upsample=settings.upsample,
     )
     figure.save(folder / "heads.png", compress_level=3, dpi=figure.info["dpi"])
 
@@ -48,7 +48,7 @@ def _write_map(
     folder: Path, photo: Photo, cell: PatchMap, scale: Scale, settings: Settings
 ) -> None:
     colors = palette(settings.colormap)
-    heat = cell.heatmap(settings.upsample)  # type: ignore[arg-type]
+    heat = cell.heatmap(settings.upsample)
     levels = scale.levels(heat.values)
     rows, columns = cell.view.owners()
     mask = cell.keep_mass(settings.threshold)[rows][:, columns]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from vitmap.errors import ModelUnavailable
 from vitmap.models.backbone import Backbone
@@ -32,18 +33,18 @@ def line_up(settings: Settings) -> Lineup:
 
     Raises ModelError (see `vitmap.models.load.load`).
     """
-    how = {"precision": settings.precision, "device": settings.device}
+    read = partial(load, precision=settings.precision, device=settings.device)
     named = settings.model or MAPS
     wants_own = settings.classify and settings.classifier is None
-    maps = load(named, classify=wants_own, **how)
+    maps = read(named, classify=wants_own)
     if not settings.classify:
         return Lineup(maps, None, ())
     if settings.classifier is not None:
-        chosen = load(settings.classifier, **how)
+        chosen = read(settings.classifier)
         return Lineup(maps, require_classifier(chosen), ())
     if maps.labels is not None:
         return Lineup(maps, maps, ())
     try:
-        return Lineup(maps, load(CLASSIFIER, **how), ())
+        return Lineup(maps, read(CLASSIFIER), ())
     except ModelUnavailable as error:
         return Lineup(maps, None, (f"No label: {error}",))

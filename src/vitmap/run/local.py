@@ -18,7 +18,7 @@ from vitmap.maps import AttentionMaps, PatchMap, Prediction
 from vitmap.methods.attention import classify, look
 from vitmap.models.backbone import Backbone
 from vitmap.render.colormap import palette
-from vitmap.render.scale import RunScale, Scale, ScaleName, scale_of
+from vitmap.render.scale import RunScale, Scale, scale_of
 from vitmap.run.files import file_names, write_files
 from vitmap.run.lineup import line_up
 from vitmap.run.record import Replay, describe, describe_prediction, record_of
@@ -112,7 +112,7 @@ class Run:
                 if waits:
                     gathered.add(self._cells(shot.load()[1]))
                 else:
-                    yield self._finish(shot, name)  # type: ignore[arg-type]
+                    yield self._finish(shot, name)
                 shot.held = None
             if waits:
                 self._scale = gathered.scale() if shots else None
@@ -159,7 +159,7 @@ class Run:
                 "run it anew without --replay."
             )
         model, settings = self.lineup.maps, self.settings
-        view = View.of(photo.size, model.patch, settings.size, settings.fit)  # type: ignore[arg-type]
+        view = View.of(photo.size, model.patch, settings.size, settings.fit)
         pixels = model.pixels(photo, view)
         maps, prediction = self._look(photo, view, pixels)
         stage = Stage(self.out, job.name)
@@ -185,18 +185,18 @@ class Run:
         return maps, classify(classifier, own, logits)
 
     def _cells(self, maps: AttentionMaps) -> list[PatchMap]:
-        rows = maps.cells(self.settings.head, self.settings.reduce)  # type: ignore[arg-type]
+        rows = maps.cells(self.settings.head, self.settings.reduce)
         return [cell for row in rows for cell in row]
 
-    def _finish(self, shot: _Shot, scale_name: ScaleName) -> Outcome:
+    def _finish(self, shot: _Shot, scale_name: str) -> Outcome:
         outcome: Outcome = self._try(shot.job, lambda: self._draw(shot, scale_name))
         return outcome
 
-    def _draw(self, shot: _Shot, scale_name: ScaleName) -> Outcome:
+    def _draw(self, shot: _Shot, scale_name: str) -> Outcome:
         photo, maps = shot.load()
         if photo.digest != shot.sha256:
             raise PictureError(f"{shot.job.path}: the file changed while the run was going on.")
-        rows = maps.cells(self.settings.head, self.settings.reduce)  # type: ignore[arg-type]
+        rows = maps.cells(self.settings.head, self.settings.reduce)
         cells = [cell for row in rows for cell in row]
         scale = self._scale or scale_of(scale_name, cells)
         write_files(shot.stage.folder, photo, rows, scale, shot.prediction, self.settings)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from vitmap.errors import UsageError
-from vitmap.geometry import Fit, Upsample
-from vitmap.maps import Reduce
+from vitmap.geometry import FITS, UPSAMPLINGS
+from vitmap.maps import REDUCTIONS
 from vitmap.registry import suggest
-from vitmap.render.scale import ScaleName
+from vitmap.render.scale import MEANINGS
 
-At = Literal["photo", "model"]
-Precision = Literal["fp32", "bf16"]
-CHOICES = {"fit": Fit, "reduce": Reduce, "upsample": Upsample, "scale": ScaleName}
-CHOICES |= {"at": At, "precision": Precision}
+CHOICES = {
+    "fit": FITS,
+    "reduce": REDUCTIONS,
+    "upsample": UPSAMPLINGS,
+    "scale": tuple(MEANINGS),
+    "at": ("photo", "model"),
+    "precision": ("fp32", "bf16"),
+}
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,8 @@ class Settings:
             )
         for name, known in CHOICES.items():
             value = getattr(self, name)
-            if value is not None and value not in get_args(known):
-                raise suggest(name, value, get_args(known))
+            if value is not None and value not in known:
+                raise suggest(name, value, known)
         if self.size < 1:
             raise UsageError(f"Size {self.size} asked for: expected pixels, such as 480.")
         if self.classifier and not self.classify:

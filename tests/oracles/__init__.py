@@ -1,0 +1,1 @@
+"""Reference implementations written for the tests, after published algorithms."""
