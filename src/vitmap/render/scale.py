@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, UInt8
 
 from vitmap.maps import PatchMap
 from vitmap.registry import suggest
@@ -44,7 +44,7 @@ class Scale:
             return 0.0, self.upper
         return float(values.min()), float(values.max())
 
-    def levels(self, values: Float[np.ndarray, "y x"]) -> Int[np.ndarray, "y x"]:
+    def levels(self, values: Float[np.ndarray, "y x"]) -> UInt8[np.ndarray, "y x"]:
         """Colour indices: 0 to 254 along the scale, 255 for what lies above it."""
         lower, upper = self.limits(values)
         span = upper - lower or 1.0

@@ -1,0 +1,97 @@
+"""The architecture, read from the syntax trees: imports only go down, heavy ones stay at home."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import vitmap
+
+SOURCE = Path(vitmap.__file__).parent
+FILES = sorted(SOURCE.rglob("*.py"))
+
+# From the top down; columns of one layer do not import each other.
+LAYERS = [
+    [{"cli"}],
+    [{"run", "report"}],
+    [{"models", "capture", "methods"}, {"rank"}, {"soart"}, {"render", "regions", "export"}],
+    [{"maps", "geometry", "images", "folders", "mass", "selection", "registry", "errors"}],
+]
+PLACE = {
+    name: (level, column)
+    for level, columns in enumerate(LAYERS)
+    for column, names in enumerate(columns)
+    for name in names
+}
+MODEL_LIBRARIES = {"torch", "torchvision", "transformers", "huggingface_hub", "timm"}
+WITH_MODELS = {"models", "capture", "methods"}
+RUNS_MODELS = {"run/local.py"}
+
+
+def imports(path: Path) -> set[str]:
+    """Everything that a file imports at run time, as dotted names, inside functions too."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_types = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+    ]
+    skipped = {id(inner) for block in for_types for inner in ast.walk(block)}
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def part(dotted: str) -> str | None:
+    """The part of vitmap that an import names."""
+    pieces = dotted.split(".")
+    if pieces[0] != "vitmap" or len(pieces) < 2 or pieces[1] not in PLACE:
+        return None
+    return pieces[1]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_imports_only_go_down(path: Path) -> None:
+    own = path.relative_to(SOURCE).parts[0].removesuffix(".py")
+    if own in ("__init__", "__main__"):
+        return
+    assert own in PLACE, f"{own} has no layer: add it to LAYERS"
+    for dotted in imports(path):
+        other = part(dotted)
+        if other is None or other == own:
+            continue
+        (level, column), (below, beside) = PLACE[own], PLACE[other]
+        allowed = below > level or (below == level and (beside == column))
+        assert allowed, f"{path.name} imports {dotted}, which is not below it"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_what_needs_no_torch_imports_none(path: Path) -> None:
+    relative = path.relative_to(SOURCE).as_posix()
+    if relative.split("/")[0].removesuffix(".py") in WITH_MODELS or relative in RUNS_MODELS:
+        return
+    heavy = {dotted.split(".")[0] for dotted in imports(path)} & MODEL_LIBRARIES
+    assert not heavy
+
+
+def test_each_model_library_has_its_own_file() -> None:
+    users = {p.name for p in FILES for name in imports(p) if name.split(".")[0] == "transformers"}
+    assert users == {"hf.py"}
+
+
+def test_no_file_holds_two_things() -> None:
+    long = {p.name: n for p in FILES if (n := len(p.read_text("utf-8").splitlines())) > 300}
+    assert not long
+
+
+def test_no_file_is_named_after_nothing() -> None:
+    assert not {p.stem for p in FILES} & {"utils", "util", "helpers", "common", "core", "misc"}

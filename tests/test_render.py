@@ -1,0 +1,191 @@
+"""Scales, colours and overlays: what a colour says can be read back."""
+
+from __future__ import annotations
+
+import io
+
+import matplotlib
+import numpy as np
+import pytest
+from PIL import Image
+
+import vitmap
+from vitmap.errors import UsageError
+from vitmap.geometry import View
+from vitmap.maps import AttentionMaps, Prediction, Query, Source
+from vitmap.render.colormap import palette
+from vitmap.render.heads import _cell_size, display_name
+from vitmap.render.overlay import cut_out, overlay
+from vitmap.render.page import dots
+from vitmap.render.scale import RunScale, Scale, scale_of
+
+
+def maps_of(
+    source: tuple[int, int] = (40, 60), layers: int = 1, heads: int = 6, seed: int = 0
+) -> AttentionMaps:
+    view = View.of(source, (8, 8), 64)
+    logits = np.random.default_rng(seed).normal(size=(layers, heads, *view.grid)) * 2
+    weights = np.exp(logits)
+    values = (0.9 * weights / weights.sum(axis=(2, 3), keepdims=True)).astype(np.float32)
+    prefix = np.full((layers, heads, 1), 0.1, np.float32)
+    where = tuple(range(12 - layers, 12))
+    return AttentionMaps(values, prefix, where, 12, Query(), view, Source("owner/a-model"))
+
+
+def photo_of(source: tuple[int, int]) -> vitmap.Photo:
+    rng = np.random.default_rng(3)
+    return vitmap.read_photo(rng.integers(0, 256, (*source, 3), dtype=np.uint8))
+
+
+def test_levels_rise_with_values_and_mark_what_is_above() -> None:
+    scale = Scale("image", 10.0)
+    values = np.array([[0, 1, 5, 9.99, 10, 10.01, 400]], np.float32)
+    assert scale.levels(values).tolist() == [[0, 25, 127, 254, 254, 255, 255]]
+
+
+def test_cell_stretches_each_map_by_itself_and_clips_nothing() -> None:
+    values = np.array([[2.0, 3.0, 4.0]], np.float32)
+    assert Scale("cell").levels(values).tolist() == [[0, 127, 254]]
+    assert Scale("cell").levels(np.full((2, 2), 3.0, np.float32)).tolist() == [[0, 0], [0, 0]]
+
+
+def test_image_scale_is_the_stated_percentile_of_multiples_of_uniform() -> None:
+    maps = maps_of()
+    cells = maps.cells()[0]
+    scale = scale_of("image", cells)
+    values = np.concatenate([(c.values * c.values.size).ravel() for c in cells])
+    above = (values > scale.upper).mean()
+    assert 0.004 < above <= 0.005
+    marked = sum((scale.levels(c.uniform) == 255).sum() for c in cells)
+    assert marked == (values > scale.upper).sum()
+
+
+def test_run_scale_is_the_percentile_of_the_whole_run_to_one_percent() -> None:
+    gathered, values = RunScale(), []
+    for seed in range(5):
+        cells = maps_of(seed=seed).cells()[0]
+        gathered.add(cells)
+        values += [c.uniform.ravel() for c in cells]
+    exact = np.percentile(np.concatenate(values), 99.5, method="higher")
+    assert gathered.scale().upper == pytest.approx(exact, rel=0.012)
+
+
+def test_unknown_names_are_answered_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match="Scale 'imge' is not known: did you mean 'image'"):
+        scale_of("imge", [])
+    with pytest.raises(UsageError, match="Colormap 'viridid' is not known: did you mean 'virid"):
+        palette("viridid")
+
+
+@pytest.mark.parametrize("name", ["viridis", "magma", "gray", "jet", "cividis", "Greys"])
+def test_palettes_are_matplotlibs_and_their_mark_is_seen(name: str) -> None:
+    colors = palette(name).astype(int)
+    expected = matplotlib.colormaps[name](np.linspace(0, 1, 255))[:, :3] * 255
+    assert np.abs(colors[:255] - expected).max() <= 0.5 + 1e-9
+    assert np.linalg.norm(colors[:255] - colors[255], axis=1).min() > 100
+
+
+def test_overlay_is_the_photo_where_dark_and_the_colour_where_bright() -> None:
+    photo = photo_of((4, 6)).pixels
+    colors = palette()
+    gray = photo.astype(float) @ [0.299, 0.587, 0.114]
+    for level, opacity in ((0, 0.10), (254, 0.80), (255, 0.80)):
+        levels = np.full((4, 6), level, np.uint8)
+        expected = gray[..., None] * (1 - opacity) + colors[level] * opacity
+        assert np.abs(overlay(photo, levels, colors) - expected).max() < 3
+
+
+def test_cut_out_keeps_the_photo_inside_the_mask_alone() -> None:
+    photo = photo_of((4, 6)).pixels
+    mask = np.zeros((4, 6), bool)
+    mask[1:3, 2:5] = True
+    shown = cut_out(photo, mask)
+    np.testing.assert_array_equal(shown[mask], photo[mask])
+    assert (shown[~mask].max(axis=1) <= photo[~mask].max(axis=1) * 0.23 + 1).all()
+
+
+PREDICTION = Prediction("google/x", (("Egyptian cat, cat", 0.9), ("tabby", 0.05)), (9, 9), False)
+
+
+@pytest.mark.parametrize(
+    ("source", "layers", "heads", "prediction"),
+    [
+        ((40, 60), 1, 1, PREDICTION),
+        ((60, 40), 1, 3, PREDICTION),
+        ((40, 60), 1, 16, "label not asked for"),
+        ((60, 40), 12, 3, PREDICTION),
+        ((40, 60), 3, 12, "no classifier in reach"),
+        ((9, 300), 1, 3, PREDICTION),
+        ((300, 9), 1, 6, PREDICTION),
+    ],
+)
+def test_every_figure_shows_every_map_whole(
+    source: tuple[int, int], layers: int, heads: int, prediction: Prediction | str
+) -> None:
+    """Each map stands in the figure pixel for pixel, and nothing reaches the paper's edge."""
+    maps, photo = maps_of(source, layers, heads), photo_of(source)
+    pixels = np.asarray(vitmap.draw_heads(photo, maps, prediction=prediction))
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    assert (border == 255).all()
+
+    scale = scale_of("image", [cell for row in maps.cells() for cell in row])
+    width, height = _cell_size(photo, 3.2 if layers == 1 else 1.9)
+    small = View((dots(height), dots(width)), maps.view.target, maps.view.patch)
+    for row in maps.cells():
+        for cell in row:
+            drawn = palette()[scale.levels(small.to_pixels(cell.uniform))]
+            if cell.heads[0] in (0, heads - 1):
+                assert stands_in(pixels, drawn), f"{cell.label} is not in the figure"
+
+
+def stands_in(page: np.ndarray, picture: np.ndarray) -> bool:
+    """Whether a picture is somewhere on a page, exactly."""
+    height, width = picture.shape[:2]
+    paper, wanted = page.astype(int) @ [65536, 256, 1], picture.astype(int) @ [65536, 256, 1]
+    area = paper[: len(page) - height + 1, : page.shape[1] - width + 1]
+    places = np.argwhere(area == wanted[0, 0])
+    for y in np.linspace(0, height - 1, 8).astype(int):
+        for x in np.linspace(0, width - 1, 8).astype(int):
+            places = places[paper[places[:, 0] + y, places[:, 1] + x] == wanted[y, x]]
+    return any(np.array_equal(paper[y : y + height, x : x + width], wanted) for y, x in places)
+
+
+@pytest.mark.parametrize(
+    ("model", "shown"),
+    [
+        ("facebook/dino-vits8", "facebook/dino-vits8"),
+        ("/data/models/mine", "mine"),
+        ("./mine/", "mine"),
+        ("..\\models\\mine", "mine"),
+        ("C:/models/mine", "mine"),
+    ],
+)
+def test_a_folder_is_shown_by_its_own_name(model: str, shown: str) -> None:
+    assert display_name(model) == shown
+
+
+def test_maps_and_photos_show_themselves_in_a_notebook() -> None:
+    maps = maps_of(layers=2)
+    for thing in (maps, maps.at(-1, 3), maps.at(-1, 3).heatmap(), photo_of((30, 20))):
+        image = Image.open(io.BytesIO(thing._repr_png_()))
+        image.load()
+        assert image.format == "PNG"
+    assert hasattr(vitmap.draw_heads(photo_of((40, 60)), maps), "_repr_png_")
+
+
+def test_labels_never_confuse_layers_with_heads() -> None:
+    maps = maps_of(layers=3)
+    labels = {
+        "none": [[f"L{layer} H{head}" for head in range(6)] for layer in (9, 10, 11)],
+        "heads": [["L9 mean of H0-H5"], ["L10 mean of H0-H5"], ["L11 mean of H0-H5"]],
+        "layers": [[f"H{head} mean of L9-L11" for head in range(6)]],
+        "mean": [["mean of L9-L11 H0-H5"]],
+    }
+    for reduce, expected in labels.items():
+        assert [[c.label for c in row] for row in maps.cells(reduce=reduce)] == expected
+    picked = maps.cells("0,2", "heads")[0][0]
+    assert picked.label == "L9 mean of H0, H2"
+    np.testing.assert_allclose(picked.values, maps.values[0, [0, 2]].mean(axis=0), rtol=1e-6)
+    stems = [c.stem for row in maps.cells() for c in row]
+    assert stems == sorted(stems)
+    assert stems[0] == "L09-H00"
