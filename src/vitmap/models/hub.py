@@ -61,8 +61,14 @@ def find_checkpoint(model: str) -> Checkpoint:
 
 def _cached(repo: str, revision: str) -> Checkpoint | None:
     from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
-    config = try_to_load_from_cache(repo, "config.json", revision=revision)
+    try:
+        config = try_to_load_from_cache(repo, "config.json", revision=revision)
+    except HFValidationError as error:
+        raise ModelUnavailable(
+            f"{repo}: neither a folder here nor a model id (owner/name)."
+        ) from error
     if not isinstance(config, str):
         return None
     folder = Path(config).parent
@@ -84,11 +90,11 @@ def _fetch(repo: str, revision: str) -> Checkpoint:
         patterns = ["pytorch_model*.bin", "pytorch_model.bin.index.json"]
     try:
         folder = snapshot_download(
-            repo, revision=info.sha, allow_patterns=[*_SETTINGS, *patterns], etag_timeout=DEADLINE
+            repo, revision=revision, allow_patterns=[*_SETTINGS, *patterns], etag_timeout=DEADLINE
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise _unavailable(repo, f"the download broke off ({_first_line(error)})") from error
-    return Checkpoint(repo, Path(folder), info.sha)
+    return Checkpoint(repo, Path(folder), Path(folder).name)
 
 
 def _ask_hub(repo: str, revision: str) -> Any:
@@ -96,7 +102,6 @@ def _ask_hub(repo: str, revision: str) -> Any:
     from huggingface_hub import HfApi
     from huggingface_hub.errors import (
         GatedRepoError,
-        HFValidationError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
@@ -113,10 +118,6 @@ def _ask_hub(repo: str, revision: str) -> Any:
         raise ModelUnavailable(
             f"{repo}: no such model on the hub, and no such folder here "
             "(a private model needs `hf auth login`)."
-        ) from error
-    except HFValidationError as error:
-        raise ModelUnavailable(
-            f"{repo}: neither a folder here nor a model id (owner/name)."
         ) from error
     except Exception as error:
         raise _unavailable(repo, f"the hub did not answer ({_first_line(error)})") from error

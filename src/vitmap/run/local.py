@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +97,7 @@ class Run:
         disk, so that memory does not grow with the number of pictures.
         """
         name = self.settings.scale or ("image" if len(jobs) == 1 else "run")
+        self.settings = replace(self.settings, scale=name)  # as it was, also in a replay of one
         waits = name == "run" and self._upper is None
         if name == "run" and self._upper is not None:
             self._scale = Scale("run", self._upper)

@@ -7,7 +7,10 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
-_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+# What some file system refuses; the surrogates stand for bytes that are no UTF-8.
+_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\ud800-\udfff]')
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # on Windows
+_RECORD = "run.json"  # of the run as a whole: it lies beside the folders
 _LONGEST = 120  # letters; 255 bytes is the usual limit, and a letter takes up to 4
 
 
@@ -17,11 +20,13 @@ def folder_names(pictures: Sequence[Path]) -> list[str]:
     >>> folder_names([Path("a/car.jpg"), Path("b/car.png"), Path("cat.jpg")])
     ['car', 'car-2', 'cat']
     """
-    taken: set[str] = set()
+    taken = {_RECORD}
     names = []
     for picture in pictures:
-        stem = unicodedata.normalize("NFC", _FORBIDDEN.sub("_", picture.stem)).strip(" .")
-        stem = _fitting(stem) or "picture"
+        stem = unicodedata.normalize("NFC", _FORBIDDEN.sub("_", picture.stem))
+        stem = _fitting(stem.strip(" .")).strip(" .") or "picture"
+        if _DEVICE.fullmatch(stem):
+            stem = f"_{stem}"
         name, number = stem, 2
         while name.casefold() in taken:
             name, number = f"{stem}-{number}", number + 1
