@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,7 @@ _PLAIN = {".bmp", ".dib", ".pbm", ".pgm", ".pnm", ".ppm", ".tga", ".tif", ".tiff
 _WEB = {".avif", ".gif", ".png", ".webp"}
 SUFFIXES = frozenset(_JPEG | _PLAIN | _WEB)
 _DEEP = {"I", "I;16", "I;16B", "I;16L", "I;16N"}
+_PHOTOMETRIC = 262  # a TIFF's tag; 0 means that white is zero, which Pillow heeds up to 8 bits
 _DIM = 4096  # a 16-bit picture that stays below this most likely holds 12-bit data
 
 
@@ -50,7 +53,7 @@ class Photo:
 
 
 def read_photo(source: str | Path | Image.Image | np.ndarray) -> Photo:
-    """A photo from a file, a PIL picture or an array (y x, or y x 3, 8 bits).
+    """A photo from a file, a PIL picture or an array (y x, y x 3 or y x 4, 8 bits).
 
     EXIF orientation is applied, transparency composited on white, 16 bits scaled by 1/257, CMYK and
     palettes turned to RGB; of an animation the first frame is taken, and `notes` says so.
@@ -58,22 +61,26 @@ def read_photo(source: str | Path | Image.Image | np.ndarray) -> Photo:
     Raises PictureError for what is no picture, is cut off, or is too large to be one in earnest.
     """
     if isinstance(source, np.ndarray):
-        if source.dtype != np.uint8 or source.ndim not in (2, 3):
-            raise PictureError(
-                f"The array is {source.dtype} of shape {source.shape}: "
-                "expected uint8, y x or y x 3."
-            )
-        source = Image.fromarray(source)
+        source = _of_array(source)
     if isinstance(source, Image.Image):
-        pixels, notes = _upright_rgb(source, "picture")
+        with _decoding("The picture"):
+            pixels, notes = _upright_rgb(source, "The picture")
         return Photo(pixels, None, hashlib.sha256(pixels.tobytes()).hexdigest(), notes)
     path = Path(source)
     content = _read_bytes(path)
-    with warnings.catch_warnings():
-        # Pillow warns of odd EXIF and of large pictures; neither makes the picture wrong.
-        warnings.simplefilter("ignore")
-        pixels, notes = _decode(content, path)
+    with _decoding(str(path)), Image.open(io.BytesIO(content)) as image:
+        pixels, notes = _upright_rgb(image, str(path))
     return Photo(pixels, path, hashlib.sha256(content).hexdigest(), notes)
+
+
+def _of_array(array: np.ndarray) -> Image.Image:
+    fits = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
+    if array.dtype != np.uint8 or not fits or array.size == 0:
+        raise PictureError(
+            f"The array is {array.dtype} of shape {array.shape}: "
+            "expected uint8, y x, y x 3 or y x 4 (RGBA)."
+        )
+    return Image.fromarray(array)
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -90,25 +97,34 @@ def _read_bytes(path: Path) -> bytes:
     return content
 
 
-def _decode(content: bytes, path: Path) -> tuple[UInt8[np.ndarray, "y x 3"], tuple[str, ...]]:
+@contextmanager
+def _decoding(name: str) -> Iterator[None]:
     try:
-        with Image.open(io.BytesIO(content)) as image:
-            return _upright_rgb(image, str(path))
+        with warnings.catch_warnings():
+            # Pillow warns of odd EXIF and of large pictures; neither makes the picture wrong.
+            warnings.simplefilter("ignore")
+            yield
+    except PictureError:
+        raise
     except UnidentifiedImageError:
         raise PictureError(
-            f"{path}: not a picture that can be read (expected JPEG, PNG, TIFF, BMP, WebP, GIF …)."
+            f"{name}: not a picture that can be read (expected JPEG, PNG, TIFF, BMP, WebP, GIF …)."
         ) from None
     except Image.DecompressionBombError:
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 1_000_000
         raise PictureError(
-            f"{path}: claims more than {limit} megapixels and may be a decompression bomb: "
+            f"{name}: claims more than {limit} megapixels and may be a decompression bomb: "
             "cut it into tiles or shrink it first."
         ) from None
-    except PictureError:
-        raise
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
-        # Pillow raises all of these for files that begin like a picture and do not go on as one.
-        raise PictureError(f"{path}: the picture is damaged or cut off ({error}).") from error
+    except MemoryError as error:
+        raise PictureError(
+            f"{name}: needs more memory than there is: cut it into tiles or shrink it first."
+        ) from error
+    except Exception as error:
+        # A file that begins like a picture and does not go on as one: Pillow's decoders raise
+        # OSError, SyntaxError, ValueError, IndexError, TypeError, RuntimeError, struct.error …
+        reason = str(error) or type(error).__name__
+        raise PictureError(f"{name}: the picture is damaged or cut off ({reason}).") from error
 
 
 def _upright_rgb(
@@ -133,6 +149,12 @@ def _upright_rgb(
 
 def _to_8_bits(image: Image.Image, name: str, notes: list[str]) -> Image.Image:
     values = np.asarray(image).astype(np.float64)
+    if image.mode.startswith("I;16"):
+        if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0:
+            values = 65535 - values
+        if isinstance(clear := image.info.get("transparency"), int):
+            values[values == clear] = 65535
+            notes.append("transparency composited on white")
     low, high = float(values.min()), float(values.max())
     if not np.isfinite([low, high]).all():
         raise PictureError(f"{name}: holds values that are no numbers (nan or infinite).")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -21,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = given.pop(0) if given and given[0] in COMMANDS else "map"
     try:
         code: int = import_module(f"vitmap.cli.{command}").run(given)
+        sys.stdout.flush()
     except VitmapError as error:
         return _stop(error, given)
     except ModuleNotFoundError as error:
@@ -31,11 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         complain("Stopped. Finished pictures are kept, the one under way left nothing behind.")
         return 130
+    except BrokenPipeError:  # `vitmap lot/ | head -1`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     return code
 
 
 def _stop(error: VitmapError, given: Sequence[str]) -> int:
     if "--debug" in given:
-        raise error
+        traceback.print_exception(error)
     complain(str(error))
     return error.exit_code

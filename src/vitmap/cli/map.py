@@ -5,42 +5,51 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vitmap.cli.console import complain
 from vitmap.cli.options import parser_of
 from vitmap.cli.summary import as_json, as_text
 from vitmap.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from vitmap.run.local import Job, Outcome
+    from vitmap.run.jobs import Job, Outcome
     from vitmap.run.record import Replay
 
 
 def run(arguments: Sequence[str]) -> int:
     """Parse, run, print; returns the exit code."""
-    parser = parser_of()
-    options = parser.parse_args(_glue(arguments))
+    options = _parse(list(arguments))
     if options.replay and options.images:
         raise UsageError("--replay names its own pictures: give either --replay or pictures.")
     if not options.replay and not options.images:
-        parser.print_usage(sys.stderr)
-        raise UsageError("No picture was given: vitmap IMAGE, or a folder of pictures.")
+        raise UsageError(
+            "No picture was given: vitmap IMAGE, or a folder of pictures (vitmap --help says more)."
+        )
     return _run(options, ["vitmap", *arguments])
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options = parser_of().parse_intermixed_args(_glue(arguments[:end]))
+    options.images = [*options.images, *arguments[end + 1 :]]  # after `--` also `-1.png` is a name
+    return options
 
 
 def _run(options: argparse.Namespace, command: Sequence[str]) -> int:
     from vitmap.folders import find_pictures
-    from vitmap.run.local import Job, Outcome, Run
+    from vitmap.run.jobs import Job
     from vitmap.run.names import folder_names
     from vitmap.run.record import read_record
     from vitmap.run.settings import Settings
 
     replay: Replay | None = read_record(Path(options.replay)) if options.replay else None
-    missing: list[Any] = []
+    missing: dict[str, Any] = {}
     if replay is None:
         chosen = {f.name: getattr(options, f.name) for f in fields(Settings)}
         settings, out = Settings(**chosen), Path(options.out or "outputs")
@@ -49,41 +58,49 @@ def _run(options: argparse.Namespace, command: Sequence[str]) -> int:
     else:
         settings, out, command = replay.settings, Path(options.out or replay.out), replay.command
         jobs = [Job(*entry) for entry in replay.pictures]
-    tell = as_json if options.json else as_text
-    lost = [Outcome(Path(), {"status": "failed", "error": str(e)}, error=e) for e in missing]
+    lost = [_lost(Path(given), error) for given, error in missing.items()]
     if not jobs:  # no model is needed to say that there is nothing to look at
         settings.check()
-        return _report(lost, [], tell, options.quiet)
+        return _report(lost, [], options)
+    from vitmap.run.local import Run  # from here on a model is needed, and with it torch
+
     work = Run(settings, out, command, replay)
     for remark in work.lineup.remarks if not options.quiet else ():
-        print(f"vitmap: {remark}", file=sys.stderr)
+        complain(remark)
     outcomes = []
     with _progress(jobs, options) as bar:
         for outcome in work.outcomes(jobs, bar.update if bar else lambda: None):
-            outcomes.append(_told(outcome, tell, options.quiet))
+            outcomes.append(_told(outcome, options))
     if len(jobs) > 1:
         work.write_summary(outcomes)
-    return _report(lost, outcomes, tell, options.quiet)
+    return _report(lost, outcomes, options)
+
+
+def _lost(path: Path, error: InputError) -> Outcome:
+    """The outcome of an input that names no picture."""
+    from vitmap.run.jobs import Outcome
+
+    about = {"path": str(path.absolute()), "name": None, "sha256": None}
+    return Outcome(path, {**about, "status": "failed", "error": str(error)}, error=error)
 
 
 def _report(
-    lost: Sequence[Outcome],
-    outcomes: Sequence[Outcome],
-    tell: Callable[[Outcome], None],
-    quiet: bool,
+    lost: Sequence[Outcome], outcomes: Sequence[Outcome], options: argparse.Namespace
 ) -> int:
     for outcome in lost:
-        _told(outcome, tell, quiet)
+        _told(outcome, options)
     failed = sum(outcome.error is not None for outcome in [*lost, *outcomes])
     total = len(lost) + len(outcomes)
     if failed and total > 1:
-        print(f"vitmap: {failed} of {total} inputs failed.", file=sys.stderr)
+        complain(f"{failed} of {total} inputs failed.")
     return InputError.exit_code if failed else 0
 
 
-def _told(outcome: Outcome, tell: Callable[[Outcome], None], quiet: bool) -> Outcome:
-    if not quiet or outcome.error is not None:
-        tell(outcome)
+def _told(outcome: Outcome, options: argparse.Namespace) -> Outcome:
+    if outcome.error is not None and options.debug:
+        traceback.print_exception(outcome.error)
+    if outcome.error is not None or not options.quiet:
+        (as_json if options.json else as_text)(outcome)
     return outcome
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any, NoReturn
 
 from vitmap import __version__
+from vitmap.cli.console import say
+from vitmap.errors import UsageError
 
 _EPILOG = """\
 examples:
@@ -19,9 +22,19 @@ Exit codes: 0 done, 2 wrong use, 3 inputs failed (the others are finished), 4 no
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """argparse, with errors in one line and help on any console."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message[:1].upper()}{message[1:]} (vitmap --help says more).")
+
+    def print_help(self, file: Any = None) -> None:
+        super().print_help(file) if file else say(self.format_help().rstrip())
+
+
 def parser_of() -> argparse.ArgumentParser:
     """The parser; it imports nothing that is slow."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="vitmap",
         description="What did this Vision Transformer look at, and which layer and head shows it?",
         epilog=_EPILOG,

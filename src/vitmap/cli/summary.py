@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitmap.cli.console import complain, say, table
 
 if TYPE_CHECKING:
-    from vitmap.run.local import Outcome
+    from vitmap.run.jobs import Outcome
 
 
 def as_json(outcome: Outcome) -> None:
     """One line a picture, failed ones too."""
     folder = str(outcome.folder) if outcome.folder else None
-    print(json.dumps({**outcome.record, "folder": folder}))
+    print(json.dumps({**outcome.record, "folder": folder}), flush=True)
     if outcome.error:
         complain(str(outcome.error))
 
@@ -53,6 +54,8 @@ def _say_label(outcome: Outcome) -> None:
     if prediction is None:
         return
     labels = ", ".join(f"{name.split(',')[0]} {p:.2f}" for name, p in prediction.labels)
+    who = prediction.model
+    who = Path(who).name if Path(who).is_absolute() else who
     how = "the same forward as the maps" if prediction.shared else "a forward of its own"
     say(f"  label: {labels}")
-    say(f"    by {prediction.model} at {prediction.size[1]} × {prediction.size[0]} px, {how}")
+    say(f"    by {who} at {prediction.size[1]} × {prediction.size[0]} px, {how}")

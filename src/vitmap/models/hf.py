@@ -34,6 +34,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "dinov2": ("CLS",),
     "dinov2_with_registers": ("CLS",),
 }
+_TROUBLE = {"missing_keys": "are missing from", "mismatched_keys": "have another shape in"}
 _POOLED = {"vit", "deit"}  # these add a pooling layer, which few checkpoints have weights for
 
 
@@ -115,15 +116,17 @@ def _read_network(checkpoint: Checkpoint, config: Any, classify: bool, precision
         dtype=DTYPES[precision],
         attn_implementation="sdpa",  # the one call a capture can see
         output_loading_info=True,
+        ignore_mismatched_sizes=True,  # refused below, in a line that says which
         **pooling,
     )
-    missing = sorted(report["missing_keys"])
-    if missing:
-        raise UnsupportedModel(
-            f"{checkpoint.name}: {len(missing)} weights are missing from the checkpoint "
-            f"({', '.join(missing[:3])}{', …' if len(missing) > 3 else ''}); with random ones in "
-            "their place the maps would mean nothing."
-        )
+    for key, trouble in _TROUBLE.items():
+        names = sorted(entry if isinstance(entry, str) else entry[0] for entry in report[key])
+        if names:
+            raise UnsupportedModel(
+                f"{checkpoint.name}: weights {trouble} the checkpoint ({len(names)}: "
+                f"{', '.join(names[:3])}{', …' if len(names) > 3 else ''}); with random ones in "
+                "their place the maps would mean nothing."
+            )
     loaded: nn.Module = network.eval()
     return loaded
 

@@ -14,8 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import vitmap
 from vitmap.errors import ModelUnavailable
 
+EMBEDDED = "embedded"
 DEADLINE = 6.0  # seconds for the hub's first answer, name look-up included
 _SETTINGS = ["config.json", "preprocessor_config.json", "processor_config.json"]
 
@@ -48,10 +50,15 @@ class Checkpoint:
 def find_checkpoint(model: str) -> Checkpoint:
     """A local folder, the local cache, or the hub, in this order; `NAME@REVISION` pins one.
 
+    `embedded` is the model that vitmap brings along; a folder of that name is `./embedded`.
+
     Raises ModelUnavailable with what to do, within seconds, where there is none.
     """
+    if model == EMBEDDED:
+        return Checkpoint(model, Path(vitmap.__file__).parent / "embedded", None)
     if Path(model).is_dir():
-        return Checkpoint(model, Path(model), None)
+        folder = Path(model).resolve()
+        return Checkpoint(str(folder), folder, None)
     if model.startswith((".", "/", "~")) or model.count("/") > 1 or "\\" in model:
         raise ModelUnavailable(f"{model}: no such folder.")
     repo, _, revision = model.partition("@")
@@ -152,5 +159,5 @@ def _first_line(error: BaseException) -> str:
 def _unavailable(repo: str, reason: str) -> ModelUnavailable:
     return ModelUnavailable(
         f"{repo}: {reason}. On a machine with a network run `hf download {repo}` and copy the "
-        "folder here, then name it: --model FOLDER."
+        "folder here, then name it (--model FOLDER)."
     )

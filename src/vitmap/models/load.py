@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vitmap.errors import UnsupportedModel, UsageError
+from vitmap.errors import ModelUnavailable, UnsupportedModel, UsageError
 from vitmap.models.backbone import Backbone
 from vitmap.models.hf import DTYPES, read_checkpoint
-from vitmap.models.hub import find_checkpoint
+from vitmap.models.hub import EMBEDDED, find_checkpoint
 
 MAPS = "facebook/dino-vits8"
 CLASSIFIER = "google/vit-base-patch16-224"
@@ -20,7 +20,7 @@ def load(
     device: str = "auto",
     classify: bool = True,
 ) -> Backbone:
-    """A Hugging Face id (`owner/name`, `owner/name@revision`) or a local folder → Backbone.
+    """A Hugging Face id (`owner/name`, `owner/name@revision`), a local folder, or `embedded`.
 
     >>> model = load("facebook/dino-vits8")    # doctest: +SKIP
     >>> model.depth, model.heads, model.patch  # doctest: +SKIP
@@ -34,6 +34,18 @@ def load(
     if precision not in DTYPES:
         raise UsageError(f"Precision {precision!r} is not known: choose {' or '.join(DTYPES)}.")
     return read_checkpoint(find_checkpoint(str(model)), precision, device, classify)
+
+
+def load_default(*, precision: str = "fp32", device: str = "auto") -> tuple[Backbone, str | None]:
+    """The default backbone, or the embedded one and the sentence that says why.
+
+    Raises ModelError where even that cannot be read.
+    """
+    try:
+        return load(MAPS, precision=precision, device=device), None
+    except ModelUnavailable as error:
+        embedded = load(EMBEDDED, precision=precision, device=device)
+        return embedded, f"The embedded model draws the maps. {error}"
 
 
 def require_classifier(backbone: Backbone) -> Backbone:

@@ -7,7 +7,7 @@ from functools import partial
 
 from vitmap.errors import ModelUnavailable
 from vitmap.models.backbone import Backbone
-from vitmap.models.load import CLASSIFIER, MAPS, load, require_classifier
+from vitmap.models.load import CLASSIFIER, load, load_default, require_classifier
 from vitmap.run.settings import Settings
 
 
@@ -28,23 +28,27 @@ class Lineup:
 def line_up(settings: Settings) -> Lineup:
     """Load what the settings name.
 
-    A model that was named and cannot be had is an error; the default classifier that cannot be had
-    is a remark, and the run goes on without a label.
+    A model that was named and cannot be had is an error. Where none was named, the embedded model
+    stands in for the default backbone, and a missing default classifier means no label: each is a
+    remark, and the run goes on.
 
     Raises ModelError (see `vitmap.models.load.load`).
     """
     read = partial(load, precision=settings.precision, device=settings.device)
-    named = settings.model or MAPS
-    wants_own = settings.classify and settings.classifier is None
-    maps = read(named, classify=wants_own)
+    one = settings.classify and settings.classifier in (None, settings.model)
+    if settings.model is not None:
+        maps, remark = read(settings.model, classify=one), None
+    else:
+        maps, remark = load_default(precision=settings.precision, device=settings.device)
+    remarks = (remark,) if remark else ()
     if not settings.classify:
-        return Lineup(maps, None, ())
+        return Lineup(maps, None, remarks)
     if settings.classifier is not None:
-        chosen = read(settings.classifier)
-        return Lineup(maps, require_classifier(chosen), ())
+        chosen = maps if one else read(settings.classifier)
+        return Lineup(maps, require_classifier(chosen), remarks)
     if maps.labels is not None:
-        return Lineup(maps, maps, ())
+        return Lineup(maps, maps, remarks)
     try:
-        return Lineup(maps, read(CLASSIFIER), ())
+        return Lineup(maps, read(CLASSIFIER), remarks)
     except ModelUnavailable as error:
-        return Lineup(maps, None, (f"No label: {error}",))
+        return Lineup(maps, None, (*remarks, f"No label. {error}"))

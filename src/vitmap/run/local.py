@@ -20,31 +20,12 @@ from vitmap.models.backbone import Backbone
 from vitmap.render.colormap import palette
 from vitmap.render.scale import RunScale, Scale, scale_of
 from vitmap.run.files import file_names, write_files
+from vitmap.run.jobs import Job, Outcome
 from vitmap.run.lineup import line_up
 from vitmap.run.record import Replay, describe, describe_prediction, record_of
 from vitmap.run.settings import Settings
 from vitmap.run.staging import Stage, prepare, write_json
 from vitmap.selection import select
-
-
-@dataclass(frozen=True)
-class Job:
-    """One picture, the name of its folder, and the digest it must have in a replay."""
-
-    path: Path
-    name: str
-    sha256: str | None = None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one picture; `record` is its entry in run.json."""
-
-    path: Path
-    record: dict[str, Any]
-    folder: Path | None = None
-    prediction: Prediction | None = None
-    error: VitmapError | None = None
 
 
 @dataclass
@@ -78,11 +59,13 @@ class Run:
         settings.check()
         palette(settings.colormap)
         self.settings, self.out, self.command = settings, out, tuple(command)
-        self.lineup = line_up(settings)
+        self.lineup = line_up(replay.loading if replay else settings)
         if replay is not None:
-            _same_weights(self.lineup.maps, replay.model_digest)
-            if self.lineup.classifier:
-                _same_weights(self.lineup.classifier, replay.classifier_digest)
+            self.lineup = replace(self.lineup, remarks=replay.remarks)
+            for model, digest in zip(
+                (self.lineup.maps, self.lineup.classifier), replay.digests, strict=True
+            ):
+                _same_weights(model, digest)
         select(settings.layer, self.lineup.maps.depth, "layer")
         select(settings.head, self.lineup.maps.heads, "head")
         View.of((100, 100), self.lineup.maps.patch, settings.size)
@@ -164,10 +147,10 @@ class Run:
         pixels = model.pixels(photo, view)
         maps, prediction = self._look(photo, view, pixels)
         stage = Stage(self.out, job.name)
-        stage.open()
-        write_maps(stage.folder / "maps.safetensors", maps)
-        if settings.at == "model":
-            write_model_input(stage.folder / "img.png", pixels[0].float().cpu().numpy())
+        with stage.opened():
+            write_maps(stage.folder / "maps.safetensors", maps)
+            if settings.at == "model":
+                write_model_input(stage.folder / "img.png", pixels[0].float().cpu().numpy())
         held = (photo, maps)
         return _Shot(job, stage, prediction, view, photo.notes, photo.digest, held)
 
@@ -220,8 +203,8 @@ class Run:
         return Outcome(shot.job.path, record, shot.stage.final, named)
 
 
-def _same_weights(model: Backbone, digest: str | None) -> None:
-    if digest is not None and model.source.digest != digest:
+def _same_weights(model: Backbone | None, digest: str | None) -> None:
+    if model is not None and model.source.digest != digest:
         raise ModelError(
             f"{model.name}: not the weights of the recorded run (their sha256 is another): "
             "run it anew without --replay."

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vitmap import __version__
 from vitmap.errors import InputError
 from vitmap.maps import PatchMap, Prediction, Source
 from vitmap.render.scale import PERCENTILE, Scale
-from vitmap.run.lineup import Lineup
 from vitmap.run.settings import Settings
+
+if TYPE_CHECKING:
+    from vitmap.run.lineup import Lineup
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,9 @@ class Replay:
     settings: Settings
     pictures: tuple[tuple[Path, str, str | None], ...]  # path, folder name, sha256
     out: Path
-    model_digest: str | None
-    classifier_digest: str | None
+    loading: Settings  # the models that the run ended up with, by name and revision
+    remarks: tuple[str, ...]
+    digests: tuple[str | None, str | None]  # of the weights: maps, classifier
     upper: float | None  # the run's scale, where the record is one picture of a run
     command: tuple[str, ...]
 
@@ -95,8 +98,9 @@ def read_record(path: Path) -> Replay:
             settings=settings,
             pictures=pictures,
             out=path.resolve().parent.parent if alone else path.resolve().parent,
-            model_digest=record["model"]["digest"],
-            classifier_digest=(record["classifier"] or {}).get("digest"),
+            loading=_pinned(settings, record["model"], record["classifier"]),
+            remarks=tuple(record["remarks"]),
+            digests=(record["model"]["digest"], (record["classifier"] or {}).get("digest")),
             upper=upper,
             command=tuple(record["command"]),
         )
@@ -105,7 +109,22 @@ def read_record(path: Path) -> Replay:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not a run.json that vitmap wrote ({error!r}).") from error
+        raise InputError(f"{path}: not a run.json that vitmap wrote ({_brief(error)}).") from error
+
+
+def _brief(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error)[:80]}"
+
+
+def _pinned(settings: Settings, model: dict[str, Any], classifier: Any) -> Settings:
+    """Settings that load just what the run had, whatever is in reach today."""
+
+    def name(source: dict[str, Any]) -> str:
+        revision = source["revision"]
+        return f"{source['model']}@{revision}" if revision else str(source["model"])
+
+    named = name(classifier) if classifier else None
+    return replace(settings, model=name(model), classifier=named, classify=bool(classifier))
 
 
 def _about(source: Source, prefix: Sequence[str] = ()) -> dict[str, Any]:

@@ -31,11 +31,17 @@ class Stage:
         self.final = out / name
         self.folder = _aside(out, name)
 
-    def open(self) -> None:
-        """Begin with an empty folder, also where an earlier run was killed."""
-        with _writing(self.final):
-            shutil.rmtree(self.folder, ignore_errors=True)
-            self.folder.mkdir()
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Begin with an empty folder, also where an earlier run was killed; gone on any failure."""
+        try:
+            with _writing(self.final):
+                shutil.rmtree(self.folder, ignore_errors=True)
+                self.folder.mkdir()
+                yield
+        except BaseException:
+            self.discard()
+            raise
 
     def commit(self) -> None:
         """Put the files in their place; earlier files of vitmap's own go, others stay.
@@ -63,7 +69,9 @@ def write_json(path: Path, value: object) -> None:
     """JSON that reads well and is the same for the same value; whole or not at all."""
     with _writing(path):
         partial = path.with_name(f".{path.name}.partial")
-        partial.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+        # A file name that is not UTF-8 is written escaped, and read back as what it was.
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
         partial.replace(path)
 
 
