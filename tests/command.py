@@ -29,7 +29,7 @@ def command(capfd: pytest.CaptureFixture[str], **defaults: object) -> Command:
 
     def call(*arguments: object) -> Said:
         given = [str(argument) for argument in arguments]
-        for name, value in defaults.items():
+        for name, value in defaults.items() if "--replay" not in given else ():
             given[:0] = [] if f"--{name}" in given else [f"--{name}", str(value)]
         capfd.readouterr()  # what fixtures print is not ours
         code = main(given)

@@ -193,7 +193,8 @@ WRONG_USE = {
     "--classifier a/b --no-classify": "--classifier and --no-classify exclude each other: "
     "give one of them.",
     "--colour red": f"Unrecognized arguments: --colour red {MORE}",
-    "--replay run.json": "--replay names its own pictures: give either --replay or pictures.",
+    "--replay run.json": "--replay takes its pictures and settings from the record: "
+    "leave out pictures, or run it anew without --replay.",
 }
 
 

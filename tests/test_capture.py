@@ -26,13 +26,16 @@ def photo_of(height: int, width: int, seed: int = 0) -> vitmap.Photo:
     return read_photo(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
-def eager_rows(model: Backbone, folder: Path, pixels: torch.Tensor) -> list[torch.Tensor]:
+def eager_rows(
+    model: Backbone, folder: Path, photo: vitmap.Photo, view: View
+) -> list[torch.Tensor]:
     """The CLS rows of the same checkpoint under transformers' own eager attention."""
     eager = transformers.AutoModel.from_pretrained(
         folder, dtype=torch.float32, attn_implementation="eager"
     )
+    pixels = model.pixels(photo, view)
     with torch.no_grad():
-        output = eager(pixel_values=pixels, output_attentions=True, **model.options)
+        output = eager(pixel_values=pixels, output_attentions=True, **model.options(view))
     return [attention[0, :, 0] for attention in output.attentions]
 
 
@@ -53,7 +56,7 @@ def test_rows_equal_eager_on_peaked_models(
     folder = tiny.save(tiny.scale_queries_and_keys(tiny.build(family)), tmp_path / family)
     model, photo = vitmap.load(folder), photo_of(*shape)
     maps = vitmap.attend(model, photo, "all", size=32)
-    rows = eager_rows(model, folder, model.pixels(photo, maps.view))
+    rows = eager_rows(model, folder, photo, maps.view)
 
     assert_equal_rows(maps, rows)
     peaks = torch.stack(rows).max(dim=-1).values * maps.values[0, 0].size
@@ -70,7 +73,7 @@ def test_rows_equal_eager_on_real_weights(name: str, picture: str, size: int, sh
     folder = shared / "models" / name
     model, photo = vitmap.load(folder), read_photo(shared / "pictures" / picture)
     maps = vitmap.attend(model, photo, "all", size=size)
-    assert_equal_rows(maps, eager_rows(model, folder, model.pixels(photo, maps.view)))
+    assert_equal_rows(maps, eager_rows(model, folder, photo, maps.view))
 
 
 @pytest.mark.parametrize("fit", ["keep", "squash"])
@@ -222,3 +225,76 @@ def test_one_forward_for_label_and_maps_where_the_inputs_agree(tiny_classifier: 
     assert not alone.shared
     assert shared.labels == alone.labels
     np.testing.assert_array_equal(maps.values, vitmap.attend(model, photo, "all", size=16).values)
+
+
+@pytest.mark.parametrize("layers", ["-1", "all"])
+def test_no_matrix_of_all_tokens_is_ever_built(layers: str, tiny_backbone: Path) -> None:
+    """Watch every tensor that any operation makes: none is as large as one head's N × N."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils._pytree import tree_leaves
+
+    class Largest(TorchDispatchMode):
+        seen = 0
+
+        def __torch_dispatch__(
+            self, func: object, types: object, args: tuple = (), kwargs: dict | None = None
+        ) -> object:
+            result = func(*args, **(kwargs or {}))
+            made = [leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
+            self.seen = max([self.seen, *(tensor.numel() for tensor in made)])
+            return result
+
+    model, photo = vitmap.load(tiny_backbone), photo_of(200, 200)
+    with Largest() as watch:
+        maps = vitmap.attend(model, photo, layers, size=200)
+    tokens = maps.values[0, 0].size + len(model.prefix)
+    assert tokens > 2500
+    assert watch.seen < tokens * tokens / 4
+
+
+def test_a_rectangular_patch_is_read_where_its_positions_are_known() -> None:
+    """transformers interpolates square grids of square patches; other models at their own size."""
+    processor = transformers.ViTImageProcessor(**tiny.PROCESSOR)
+    network = tiny.scale_queries_and_keys(tiny.build("vit", patch_size=(4, 8)))
+    model, photo = vitmap.from_transformers(network, processor), photo_of(20, 30)
+    maps = vitmap.attend(model, photo, "all", size=16, fit="squash")
+    assert maps.view.grid == (4, 2)
+    network.set_attn_implementation("eager")
+    with torch.no_grad():
+        output = network(model.pixels(photo, maps.view), output_attentions=True)
+    assert_equal_rows(maps, [attention[0, :, 0] for attention in output.attentions])
+    with pytest.raises(UnsupportedModel, match=r"trained at 16 × 16 px with patches of 8 × 4; "):
+        vitmap.attend(model, photo, size=48)
+
+
+@pytest.mark.parametrize("family", ["vit", "dinov2"])
+def test_a_model_trained_on_oblong_pictures_is_refused_by_name(family: str) -> None:
+    network = tiny.build(family, image_size=(16, 32))
+    model = vitmap.from_transformers(network, transformers.ViTImageProcessor(**tiny.PROCESSOR))
+    with pytest.raises(UnsupportedModel, match="trained at 32 × 16 px"):
+        vitmap.attend(model, photo_of(20, 30), size=48)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "precision"), [(torch.float32, "fp32"), (torch.bfloat16, "bf16")]
+)
+def test_the_source_says_what_the_network_is(dtype: torch.dtype, precision: str) -> None:
+    network = tiny.build("vit").to(dtype)
+    model = vitmap.from_transformers(network, transformers.ViTImageProcessor(**tiny.PROCESSOR))
+    source = vitmap.attend(model, photo_of(16, 16), size=16).source
+    assert (source.precision, source.device) == (precision, "cpu")
+    assert source.versions["torch"].split("+")[0] == torch.__version__.split("+")[0]
+
+
+def test_other_precisions_are_refused_by_name() -> None:
+    processor = transformers.ViTImageProcessor(**tiny.PROCESSOR)
+    with pytest.raises(UnsupportedModel, match=r"weights in torch\.float16: expected float32 or"):
+        vitmap.from_transformers(tiny.build("vit").half(), processor)
+
+
+def test_the_callers_autocast_does_not_round_the_rows(tiny_backbone: Path) -> None:
+    model, photo = vitmap.load(tiny_backbone), photo_of(20, 30)
+    plain = vitmap.attend(model, photo, "all", size=32)
+    with torch.autocast("cpu", torch.bfloat16):
+        same = vitmap.attend(model, photo, "all", size=32)
+    np.testing.assert_array_equal(same.values, plain.values)

@@ -203,7 +203,7 @@ def test_layers_heads_and_means(
 
 DONE = {
     "path", "name", "sha256", "status", "notes", "photo_yx", "seen_at_yx", "patch_grid_yx",
-    "prediction", "maps", "files", "folder",
+    "prediction", "maps", "files", "folder", "model", "classifier", "remarks", "scale",
 }  # fmt: skip
 FAILED = {"path", "name", "sha256", "status", "error", "folder"}
 

@@ -105,7 +105,7 @@ def test_one_patch_wide_maps_can_be_smoothed() -> None:
         (lambda _: View.of((9, 9), (16, 16), 8), "one patch of the model is 16 × 16 px: give at"),
         (
             lambda _: View.of((9, 9), (8, 8), 64, "crop"),
-            "Fit 'crop' is not known: Known: keep, squash",
+            "Fit 'crop' is not known. Known: keep, squash",
         ),
         (
             lambda v: v.patch_at(60.0, 10.0),

@@ -114,6 +114,41 @@ def test_a_network_that_swallows_everything_is_answered_within_the_deadline(
         assert time.monotonic() - begun < 3
 
 
+def test_a_hub_that_trickles_is_answered_within_the_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Greeting at once, then a byte now and then: no single read ever times out."""
+    import threading
+
+    over = threading.Event()
+
+    def trickle(server: socket.socket) -> None:
+        while not over.is_set():
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            head = connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")
+            while not head.startswith(b"HEAD") and not over.wait(0.1):
+                try:
+                    connection.sendall(b" ")
+                except OSError:
+                    break
+            connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=trickle, args=(server,), daemon=True)
+        thread.start()
+        reach(monkeypatch, f"http://127.0.0.1:{server.getsockname()[1]}")
+        monkeypatch.setattr(hub, "DEADLINE", 0.7)
+        begun = time.monotonic()
+        with pytest.raises(ModelUnavailable, match=r"no answer within 0\.7 s"):
+            vitmap.load("owner/x")
+        assert time.monotonic() - begun < 4
+        over.set()
+
+
 def test_offline_by_wish_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     with loopback_hub.serving({}) as (url, asked):
         reach(monkeypatch, url)

@@ -14,7 +14,7 @@ from vitmap.errors import UsageError
 from vitmap.geometry import View
 from vitmap.maps import AttentionMaps, Prediction, Query, Source
 from vitmap.render.colormap import palette
-from vitmap.render.heads import _cell_size, display_name
+from vitmap.render.heads import _cell_size, _size, display_name
 from vitmap.render.overlay import cut_out, overlay
 from vitmap.render.page import dots
 from vitmap.render.scale import RunScale, Scale, scale_of
@@ -96,11 +96,14 @@ def test_overlay_is_the_photo_where_dark_and_the_colour_where_bright() -> None:
 
 
 def test_cut_out_keeps_the_photo_inside_the_mask_alone() -> None:
-    photo = photo_of((4, 6)).pixels
-    mask = np.zeros((4, 6), bool)
-    mask[1:3, 2:5] = True
+    photo = photo_of((9, 12)).pixels
+    mask = np.zeros((9, 12), bool)
+    mask[2:9, 3:10] = True  # down to the photo's own border, which is no edge
+    inside = np.zeros_like(mask)
+    inside[3:9, 4:9] = True
     shown = cut_out(photo, mask)
-    np.testing.assert_array_equal(shown[mask], photo[mask])
+    np.testing.assert_array_equal(shown[inside], photo[inside])
+    assert (shown[mask & ~inside] == 255).all()
     assert (shown[~mask].max(axis=1) <= photo[~mask].max(axis=1) * 0.23 + 1).all()
 
 
@@ -129,7 +132,7 @@ def test_every_figure_shows_every_map_whole(
     assert (border == 255).all()
 
     scale = scale_of("image", [cell for row in maps.cells() for cell in row])
-    width, height = _cell_size(photo, 3.2 if layers == 1 else 1.9)
+    width, height = _cell_size(photo, 3.2 * _size(heads) if layers == 1 else 3.2 / 1.7)
     small = View((dots(height), dots(width)), maps.view.target, maps.view.patch)
     for row in maps.cells():
         for cell in row:
@@ -189,3 +192,12 @@ def test_labels_never_confuse_layers_with_heads() -> None:
     stems = [c.stem for row in maps.cells() for c in row]
     assert stems == sorted(stems)
     assert stems[0] == "L09-H00"
+
+
+def test_a_file_name_is_drawn_as_it_is_or_with_a_question_mark() -> None:
+    from vitmap.render.fonts import drawable, family
+
+    assert drawable("part $x$ №7") == r"part \$x\$ №7"
+    assert drawable("a\ue000b") == "a?b"
+    assert family("Prüfung") == ["DejaVu Sans"]
+    assert family("検査")[0] == "DejaVu Sans"

@@ -169,6 +169,63 @@ def test_a_replay_refuses_another_picture_or_other_weights(
     assert "not the weights of the recorded run" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("extra", "named"),
+    [(["--threshold", "0.9"], "--threshold"), (["--layer=0"], "--layer"), (["x.png"], "pictures")],
+)
+def test_a_replay_takes_no_other_settings(
+    extra: list[str],
+    named: str,
+    go: Callable[..., Path],
+    draw: Draw,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    record = go(draw("cat.png")) / "cat" / "run.json"
+    assert main(["--replay", str(record), *extra]) == 2
+    assert f"leave out {named}, or run it anew" in capsys.readouterr().err
+
+
+def test_a_record_that_was_moved_or_edited_writes_nowhere_unasked(
+    go: Callable[..., Path],
+    draw: Draw,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    record = go(draw("cat.png")) / "cat" / "run.json"
+    moved = tmp_path / "elsewhere" / "one.json"
+    moved.parent.mkdir()
+    moved.write_bytes(record.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    assert main(["--replay", str(moved)]) == 0
+    assert contents(tmp_path / "outputs" / "cat") == contents(record.parent)
+    for change in ({"name": "../../escape"}, {"settings": {"threshold": "0.6"}}):
+        edited = json.loads(record.read_text("utf-8"))
+        if "name" in change:
+            edited["pictures"][0] |= change
+        else:
+            edited["settings"] |= change["settings"]
+        moved.write_text(json.dumps(edited), encoding="utf-8")
+        assert main(["--replay", str(moved)]) == 3
+        assert "not a run.json that vitmap wrote" in capsys.readouterr().err
+
+
+def test_a_run_with_missing_inputs_records_them_and_replays_alike(
+    go: Callable[..., Path], draw: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw("cat.png")
+    (tmp_path / "text.jpg").write_text("not a picture", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    out = go("cat.png", "text.jpg", "nothing.png", code=3)
+    entries = record_of(out)["pictures"]
+    assert [entry["status"] for entry in entries] == ["done", "failed", "failed"]
+    assert entries[2]["error"] == f"{tmp_path}/nothing.png: no such file."
+    first = contents(out)
+    monkeypatch.chdir(tmp_path.parent)
+    assert main(["--replay", str(out / "run.json")]) == 3
+    assert contents(out) == first
+
+
 def test_the_same_run_twice_writes_the_same_bytes(go: Callable[..., Path], draw: Draw) -> None:
     picture = draw("cat.png")
     first = contents(go(picture))

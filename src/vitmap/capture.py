@@ -21,7 +21,7 @@ from vitmap.errors import CaptureError
 
 # One row would go through a matrix-vector kernel, which sums in another order than the product of
 # matrices in eager attention: on real weights the two are 1.4e-5 of the row's maximum apart. From
-# four rows on both sum alike, and the first layer's rows agree to the last bit.
+# four rows on (eight, to be safe) both sum alike, and the first layer's rows agree to the last bit.
 _GEMM_ROWS = 8
 
 Rows = dict[int, Float[Tensor, "batch head query token"]]
@@ -100,7 +100,8 @@ def capture_rows(
     capture = _Capture(blocks, layers, queries, stop)
     output = None
     try:
-        with torch.inference_mode(), capture:
+        # The caller's autocast would round the rows: the weights' own precision is what counts.
+        with torch.inference_mode(), torch.autocast(_device(blocks), enabled=False), capture:
             output = forward()
     except _RowsComplete:
         pass
@@ -148,6 +149,11 @@ def attention_rows(
         else:
             scores = scores + attn_mask.float()
     return scores.softmax(dim=-1)
+
+
+def _device(blocks: Sequence[nn.Module]) -> str:
+    parameter = next(blocks[0].parameters(), None)
+    return parameter.device.type if parameter is not None else "cpu"
 
 
 def _implementation(blocks: Sequence[nn.Module]) -> str:

@@ -55,8 +55,9 @@ class Photo:
 def read_photo(source: str | Path | Image.Image | np.ndarray) -> Photo:
     """A photo from a file, a PIL picture or an array (y x, y x 3 or y x 4, 8 bits).
 
-    EXIF orientation is applied, transparency composited on white, 16 bits scaled by 1/257, CMYK and
-    palettes turned to RGB; of an animation the first frame is taken, and `notes` says so.
+    EXIF orientation is applied, transparency composited on white, grey of 16 bits scaled by 1/257
+    (of 16-bit RGB the upper byte is taken), CMYK and palettes turned to RGB; of an animation the
+    first frame is taken. `notes` says so.
 
     Raises PictureError for what is no picture, is cut off, or is too large to be one in earnest.
     """
@@ -135,6 +136,10 @@ def _upright_rgb(
     if frames > 1:
         image.seek(0)
         notes.append(f"first of {frames} frames")
+    if image.mode in ("RGB", "RGBA") and ";16" in str(
+        getattr(image, "tile", "")
+    ):  # known before it is decoded
+        notes.append("16 bits a channel, of which the upper 8 were taken")
     image.load()
     if image.mode in _DEEP or image.mode == "F":
         image = _to_8_bits(image, name, notes)

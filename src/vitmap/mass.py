@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from jaxtyping import Bool, Float
 
 from vitmap.errors import UsageError
+
+
+def check_share(share: float) -> None:
+    """Raises UsageError where a threshold is no share."""
+    if not 0 < share <= 1:
+        raise UsageError(
+            f"Threshold {share:g} asked for, but it is a share of the attention mass: "
+            "a number above 0 and at most 1, such as 0.6."
+        )
 
 
 def keep_mass(
@@ -27,11 +34,7 @@ def keep_mass(
 
     Raises UsageError where `share` is outside (0, 1].
     """
-    if not (0 < share <= 1) or math.isnan(share):
-        raise UsageError(
-            f"Threshold {share:g} asked for, but it is a share of the attention mass: "
-            "a number above 0 and at most 1, such as 0.6."
-        )
+    check_share(share)
     *lead, gy, gx = values.shape
     flat = values.reshape(-1, gy * gx).astype(np.float64)
     order = np.argsort(-flat, axis=1, kind="stable")  # brightest first, ties in reading order

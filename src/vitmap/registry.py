@@ -24,10 +24,8 @@ def suggest(noun: str, name: str, known: Iterable[str]) -> UsageError:
     """
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean '{near[0]}'? " if near else ""
-    return UsageError(
-        f"{noun.capitalize()} {name!r} is not known: {hint}Known: {', '.join(names)}."
-    )
+    hint = f": did you mean '{near[0]}'?" if near else "."
+    return UsageError(f"{noun.capitalize()} {name!r} is not known{hint} Known: {', '.join(names)}.")
 
 
 class Registry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 
 from vitmap.errors import UsageError
 
@@ -23,13 +24,17 @@ def select(wanted: Selection, count: int, noun: str) -> tuple[int, ...]:
 
     Raises UsageError for an index that the model does not have, and for text that is no selection.
     """
-    if isinstance(wanted, int):
-        parts: list[str | int] = [wanted]
-    elif isinstance(wanted, str):
-        parts = [part.strip() for part in wanted.split(",")]
+    if isinstance(wanted, str):
+        parts: list[str | int] = [part.strip() for part in wanted.split(",")]
     else:
-        parts = list(wanted)
-    found = [index for part in parts for index in _indices(part, count, noun)]
+        try:  # numpy's integers are integers too
+            many = wanted if isinstance(wanted, Sequence) else [wanted]
+            parts = [part if isinstance(part, str) else index(part) for part in many]
+        except TypeError:
+            raise UsageError(
+                f"{noun.capitalize()} {wanted!r} is no index: expected -1, 0,3,11, 4:8 or all."
+            ) from None
+    found = [one for part in parts for one in _indices(part, count, noun)]
     if not found:
         raise UsageError(f"{noun.capitalize()} {wanted!r} is empty: {_available(count, noun)}.")
     return tuple(dict.fromkeys(found))
@@ -65,10 +70,10 @@ def _span(part: str, count: int, noun: str) -> Sequence[int]:
     return range(count)[start:stop]
 
 
-def _index(index: int, count: int, noun: str) -> int:
-    if not -count <= index < count:
-        raise UsageError(f"{noun.capitalize()} {index} asked for, but {_available(count, noun)}.")
-    return index % count
+def _index(wanted: int, count: int, noun: str) -> int:
+    if not -count <= wanted < count:
+        raise UsageError(f"{noun.capitalize()} {wanted} asked for, but {_available(count, noun)}.")
+    return wanted % count
 
 
 def _available(count: int, noun: str) -> str:

@@ -4,34 +4,48 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vitmap.cli.console import complain
 from vitmap.cli.options import parser_of
+from vitmap.cli.progress import Progress
 from vitmap.cli.summary import as_json, as_text
 from vitmap.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from vitmap.run.jobs import Job, Outcome
+    from vitmap.run.jobs import Outcome
     from vitmap.run.record import Replay
 
 
 def run(arguments: Sequence[str]) -> int:
     """Parse, run, print; returns the exit code."""
     options = _parse(list(arguments))
-    if options.replay and options.images:
-        raise UsageError("--replay names its own pictures: give either --replay or pictures.")
+    if options.replay:
+        _require_alone(options)
     if not options.replay and not options.images:
         raise UsageError(
             "No picture was given: vitmap IMAGE, or a folder of pictures (vitmap --help says more)."
         )
     return _run(options, ["vitmap", *arguments])
+
+
+def _require_alone(options: argparse.Namespace) -> None:
+    """A replay does what its record says: nothing else may be asked of it."""
+    allowed = {"replay", "out", "json", "quiet", "debug"}
+    plain = vars(parser_of().parse_args([]))
+    given = [name for name, value in vars(options).items() if value != plain[name]]
+    for name in given:
+        if name not in allowed:
+            what = "pictures" if name == "images" else f"--{name.replace('_', '-')}"
+            raise UsageError(
+                f"--replay takes its pictures and settings from the record: leave out {what}, "
+                "or run it anew without --replay."
+            )
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -43,45 +57,41 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 def _run(options: argparse.Namespace, command: Sequence[str]) -> int:
     from vitmap.folders import find_pictures
-    from vitmap.run.jobs import Job
+    from vitmap.run.jobs import Job, Outcome, failed
     from vitmap.run.names import folder_names
     from vitmap.run.record import read_record
     from vitmap.run.settings import Settings
 
-    replay: Replay | None = read_record(Path(options.replay)) if options.replay else None
-    missing: dict[str, Any] = {}
-    if replay is None:
-        chosen = {f.name: getattr(options, f.name) for f in fields(Settings)}
-        settings, out = Settings(**chosen), Path(options.out or "outputs")
-        paths, missing = find_pictures(options.images)
-        jobs = [Job(p, name) for p, name in zip(paths, folder_names(paths), strict=True)]
-    else:
+    replay: Replay | None = None
+    if options.replay:
+        replay = read_record(Path(options.replay))
         settings, out, command = replay.settings, Path(options.out or replay.out), replay.command
         jobs = [Job(*entry) for entry in replay.pictures]
-    lost = [_lost(Path(given), error) for given, error in missing.items()]
+        lost = [Outcome(Path(e["path"]), e, error=InputError(e["error"])) for e in replay.lost]
+    else:
+        settings = Settings(**{f.name: getattr(options, f.name) for f in fields(Settings)})
+        out = Path(options.out or "outputs")
+        paths, missing = find_pictures(options.images)
+        jobs = [Job(p, name) for p, name in zip(paths, folder_names(paths), strict=True)]
+        lost = [failed(Path(given), error) for given, error in missing.items()]
     if not jobs:  # no model is needed to say that there is nothing to look at
         settings.check()
         return _report(lost, [], options)
     from vitmap.run.local import Run  # from here on a model is needed, and with it torch
 
     work = Run(settings, out, command, replay)
-    for remark in work.lineup.remarks if not options.quiet else ():
+    for remark in [*work.lineup.remarks, *(work.changes(replay) if replay else [])]:
         complain(remark)
-    outcomes = []
-    with _progress(jobs, options) as bar:
-        for outcome in work.outcomes(jobs, bar.update if bar else lambda: None):
-            outcomes.append(_told(outcome, options))
-    if len(jobs) > 1:
-        work.write_summary(outcomes)
+    outcomes: list[Outcome] = []
+    with closing(Progress(len(jobs), wanted=not options.quiet)) as progress:
+        for outcome in work.outcomes(jobs, progress.step):
+            with progress.aside():
+                outcomes.append(_told(outcome, options))
+            progress.step()
+    if len(jobs) + len(lost) > 1:
+        by_path = {outcome.path: outcome for outcome in outcomes}  # as they failed or finished
+        work.write_summary([*(by_path[job.path] for job in jobs), *lost])
     return _report(lost, outcomes, options)
-
-
-def _lost(path: Path, error: InputError) -> Outcome:
-    """The outcome of an input that names no picture."""
-    from vitmap.run.jobs import Outcome
-
-    about = {"path": str(path.absolute()), "name": None, "sha256": None}
-    return Outcome(path, {**about, "status": "failed", "error": str(error)}, error=error)
 
 
 def _report(
@@ -102,18 +112,6 @@ def _told(outcome: Outcome, options: argparse.Namespace) -> Outcome:
     if outcome.error is not None or not options.quiet:
         (as_json if options.json else as_text)(outcome)
     return outcome
-
-
-def _progress(jobs: Sequence[Job], options: argparse.Namespace) -> AbstractContextManager[Any]:
-    if len(jobs) < 2 or options.quiet:
-        return nullcontext()
-    from tqdm import tqdm
-
-    return tqdm(total=len(jobs), unit="picture", disable=None, ascii=_plain_console())
-
-
-def _plain_console() -> bool:
-    return "utf" not in (sys.stderr.encoding or "").lower()
 
 
 def _glue(arguments: Sequence[str]) -> list[str]:

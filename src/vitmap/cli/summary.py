@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def as_json(outcome: Outcome) -> None:
-    """One line a picture, failed ones too."""
+    """One line a picture, failed ones too; what run.json says of it, and of the run around it."""
     folder = str(outcome.folder) if outcome.folder else None
-    print(json.dumps({**outcome.record, "folder": folder}), flush=True)
+    print(json.dumps({**outcome.record, **outcome.run, "folder": folder}), flush=True)
     if outcome.error:
         complain(str(outcome.error))
 

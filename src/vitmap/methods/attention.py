@@ -59,10 +59,10 @@ def look(
     """One forward for the maps; with `logits` the same forward also answers for the label."""
     model.require_eval()
     wanted = select(layers, model.depth, "layer")
-    network = model.network if logits else model.trunk
+    network, options = model.network if logits else model.trunk, model.options(view)
 
     def forward() -> Any:
-        return network(pixel_values=pixels, **model.options)
+        return network(pixel_values=pixels, **options)
 
     rows, output = capture_rows(forward, model.blocks, wanted, stop=not logits)
     stack = torch.stack([rows[layer][0, :, 0] for layer in wanted]).cpu().numpy()

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from vitmap.errors import UnsupportedModel
+from vitmap.errors import UnsupportedModel, UsageError
 from vitmap.geometry import View
 from vitmap.images import Photo
 from vitmap.maps import Source
@@ -33,13 +33,31 @@ class Backbone:
     prefix: tuple[str, ...]  # token names before the patches, in order; the first is the query
     processor: Any
     labels: dict[int, str] | None  # None: no classifier
-    options: dict[str, Any]  # what the trunk's forward needs besides pixels
+    native: tuple[int, int]  # (y, x) in pixels that it was trained at
+    must_ask: bool  # whether other sizes need interpolate_pos_encoding=True
     source: Source
 
     @property
     def depth(self) -> int:
         """Number of layers."""
         return len(self.blocks)
+
+    def options(self, view: View) -> dict[str, bool]:
+        """What the forward needs besides pixels, for a view.
+
+        Raises UnsupportedModel where the positions of that view cannot be had: transformers
+        interpolates square grids of square patches alone.
+        """
+        (height, width), (py, px) = self.native, self.patch
+        if view.target == self.native and self.must_ask:
+            return {}
+        if height != width or py != px:
+            raise UnsupportedModel(
+                f"{self.name}: trained at {width} × {height} px with patches of {px} × {py}; "
+                "position embeddings are interpolated for square sizes and square patches alone, "
+                f"and the photo would be seen at {view.target[1]} × {view.target[0]} px."
+            )
+        return {"interpolate_pos_encoding": True} if self.must_ask else {}
 
     def pixels(self, photo: Photo, view: View) -> Float[Tensor, "1 3 y x"]:
         """The model's input for a view, with the checkpoint's own mean, std and resampling."""
@@ -72,16 +90,15 @@ class Backbone:
 def parse_device(name: str) -> torch.device:
     """`auto`, `cpu`, `cuda`, `cuda:1`, `mps` → a device that is there.
 
-    Raises UnsupportedModel where it is not.
+    Raises UsageError where it is not.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UnsupportedModel(
-            f"Device {name!r} cannot be used here ({reason}): try --device cpu."
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UsageError(
+            f"Device {name!r} cannot be used here: expected cpu, cuda, cuda:1, mps or auto."
         ) from error
     return device

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def read_checkpoint(
     Raises UnsupportedModel for a folder that is no checkpoint, a model that is no plain ViT, and
     weights that are missing, broken or of another shape.
     """
-    name = checkpoint.name
+    name, place = checkpoint.name, parse_device(device)
     with _quiet():
         config = _read(name, "config.json", AutoConfig.from_pretrained, checkpoint.folder)
         _require_family(name, config)
@@ -60,17 +61,8 @@ def read_checkpoint(
             AutoImageProcessor.from_pretrained,
             checkpoint.folder,
         )
-    source = Source(
-        model=name,
-        revision=checkpoint.revision,
-        digest=checkpoint.digest(),
-        precision=precision,
-        device=str(parse_device(device)),
-        versions={
-            library: version(library) for library in ("torch", "torchvision", "transformers")
-        },
-    )
-    return from_transformers(network.to(parse_device(device)), processor, source)
+    source = Source(model=name, revision=checkpoint.revision, digest=checkpoint.digest())
+    return from_transformers(network.to(place), processor, source)
 
 
 def from_transformers(
@@ -87,7 +79,6 @@ def from_transformers(
     _require_family(source.model, config)
     trunk: nn.Module = network.base_model  # type: ignore[assignment]
     has_classifier = "ForImageClassification" in type(network).__name__
-    patch = config.patch_size
     registers = [f"register {i}" for i in range(getattr(config, "num_register_tokens", 0))]
     return Backbone(
         name=source.model,
@@ -95,12 +86,13 @@ def from_transformers(
         trunk=trunk,
         blocks=_find_blocks(trunk, config, source.model),
         heads=config.num_attention_heads,
-        patch=(patch, patch) if isinstance(patch, int) else (int(patch[0]), int(patch[1])),
+        patch=_pair(config.patch_size),
         prefix=(*FAMILIES[config.model_type], *registers),
         processor=processor,
         labels={int(k): str(v) for k, v in config.id2label.items()} if has_classifier else None,
-        options=_interpolation(trunk),
-        source=source,
+        native=_pair(config.image_size),
+        must_ask="interpolate_pos_encoding" in inspect.signature(trunk.forward).parameters,
+        source=_with_facts(source, network),
     )
 
 
@@ -168,10 +160,25 @@ def _find_blocks(trunk: nn.Module, config: Any, name: str) -> list[nn.Module]:
     return list(stacks[0])
 
 
-def _interpolation(trunk: nn.Module) -> dict[str, Any]:
-    """ViT and DeiT interpolate their position embeddings only when asked; the others always do."""
-    asked = "interpolate_pos_encoding" in inspect.signature(trunk.forward).parameters
-    return {"interpolate_pos_encoding": True} if asked else {}
+def _pair(size: Any) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
+
+
+def _with_facts(source: Source, network: nn.Module) -> Source:
+    """The source with what the network itself says: precision, device, versions.
+
+    Raises UnsupportedModel for weights of another kind, such as float16.
+    """
+    first = next(network.parameters())
+    precision = {dtype: name for name, dtype in DTYPES.items()}.get(first.dtype)
+    if precision is None:
+        raise UnsupportedModel(
+            f"{source.model}: weights in {first.dtype}: expected float32 or bfloat16. "
+            "Load it with dtype=torch.float32."
+        )
+    libraries = ("torch", "torchvision", "transformers")
+    versions = {library: version(library) for library in libraries}
+    return replace(source, precision=precision, device=str(first.device), versions=versions)
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,7 @@ def _ask_hub(repo: str, revision: str) -> Any:
     from huggingface_hub import HfApi
     from huggingface_hub.errors import (
         GatedRepoError,
+        HfHubHTTPError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
@@ -116,7 +118,8 @@ def _ask_hub(repo: str, revision: str) -> Any:
     if reason := _outage():
         raise _unavailable(repo, reason)
     try:
-        return HfApi().model_info(repo, revision=revision, timeout=DEADLINE)
+        ask = partial(HfApi().model_info, repo, revision=revision, timeout=DEADLINE)
+        return _within_deadline(ask)
     except GatedRepoError as error:
         raise _unavailable(repo, "it is gated: accept its terms, then `hf auth login`") from error
     except RevisionNotFoundError as error:
@@ -126,6 +129,8 @@ def _ask_hub(repo: str, revision: str) -> Any:
             f"{repo}: no such model on the hub, and no such folder here "
             "(a private model needs `hf auth login`)."
         ) from error
+    except HfHubHTTPError as error:
+        raise _unavailable(repo, f"the hub refused ({_first_line(error)})") from error
     except Exception as error:
         raise _unavailable(repo, f"the hub did not answer ({_first_line(error)})") from error
 
@@ -135,20 +140,32 @@ def _outage() -> str | None:
     """Why the hub is out of reach, or None where it answers anything at all."""
     from huggingface_hub import constants, get_session
 
-    verdict: list[str | None] = []
+    try:
+        _within_deadline(lambda: get_session().head(constants.ENDPOINT, timeout=DEADLINE))
+    except Exception as error:
+        return f"the hub is out of reach ({_first_line(error)})"
+    return None
 
-    def probe() -> None:
+
+def _within_deadline(ask: Callable[[], Any]) -> Any:
+    """The answer, or TimeoutError, also where a name look-up hangs or bytes only trickle in."""
+    answers: list[Any] = []
+    errors: list[BaseException] = []
+
+    def asking() -> None:
         try:
-            get_session().head(constants.ENDPOINT, timeout=DEADLINE)
-        except Exception as error:
-            verdict.append(f"the hub is out of reach ({_first_line(error)})")
-        else:
-            verdict.append(None)
+            answers.append(ask())
+        except BaseException as error:
+            errors.append(error)
 
-    thread = threading.Thread(target=probe, daemon=True)
+    thread = threading.Thread(target=asking, daemon=True)
     thread.start()
     thread.join(DEADLINE)
-    return verdict[0] if verdict else f"the hub gave no answer within {DEADLINE:g} s"
+    if errors:
+        raise errors[0]
+    if not answers:
+        raise TimeoutError(f"no answer within {DEADLINE:g} s")
+    return answers[0]
 
 
 def _first_line(error: BaseException) -> str:

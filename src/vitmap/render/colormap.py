@@ -12,7 +12,7 @@ from vitmap.registry import suggest
 from vitmap.render.scale import LEVELS
 
 DEFAULT = "viridis"
-_MARKS = np.array([[255, 255, 255], [255, 0, 255], [0, 255, 255]], dtype=np.uint8)
+_MARKS = np.array([[255, 51, 153], [0, 255, 255], [255, 255, 255]], dtype=np.uint8)
 _DISTINCT = 150  # distance in RGB from which a mark is seen beside the brightest colour
 
 
@@ -20,7 +20,8 @@ _DISTINCT = 150  # distance in RGB from which a mark is seen beside the brightes
 def palette(name: str = DEFAULT) -> UInt8[np.ndarray, "256 3"]:
     """256 colours: matplotlib's map in 255 steps, then the mark for clipped values.
 
-    The mark is white, or magenta or cyan where the map itself ends near white.
+    The mark is pink, or cyan or white where the map itself holds such a colour: it must be told
+    from the paper and from the photo under an overlay.
 
     Raises UsageError with a suggestion for an unknown name.
     """

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 
 from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font
+
+# Many of the fonts below have no bold cut: the plain one will do, and nobody needs to be told.
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 _DEFAULT = "DejaVu Sans"
 _WIDE = [  # families with Japanese, Chinese or Korean glyphs, by system

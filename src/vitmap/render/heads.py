@@ -15,12 +15,13 @@ from vitmap.maps import AttentionMaps, PatchMap, Prediction
 from vitmap.render.caveat import CAVEAT
 from vitmap.render.colormap import DEFAULT, palette
 from vitmap.render.overlay import cut_out
-from vitmap.render.page import INK, QUIET, Page, dots, letters, shorten
+from vitmap.render.page import INK, LINE, QUIET, Page, dots, letters, shorten, wrapped
 from vitmap.render.scale import PERCENTILE, Scale, scale_of
 
 _MARGIN, _GAP = 0.30, 0.12  # inches
-_HEADER, _FOOTER, _CAPTION = 0.75, 1.15, 0.50
+_HEADER, _CAPTION = 0.75, 0.50
 _NARROWEST = 8.0
+_AREA = 3.2  # square inches of one map where there is one layer
 _WRAP = 6  # heads a line, where there is one layer
 _SCREEN = 1.5  # width by height that a page of several layers aims at
 
@@ -48,7 +49,7 @@ def draw_heads(
     cells = [cell for row in rows for cell in row]
     scale = scale_of(scale, cells) if isinstance(scale, str) else scale
     with_masks = len(rows) == 1
-    width, height = _cell_size(photo, 3.2 if with_masks else 1.9)
+    width, height = _cell_size(photo, _AREA * _size(len(cells)) if with_masks else _AREA / 1.7)
     step = _CAPTION + height * (1 + with_masks) + _GAP * (2 if with_masks else 1.5)
     places = _one_layer(cells) if with_masks else _layers(rows, width + _GAP, step)
     panel = _panel_size(photo, width)
@@ -56,10 +57,10 @@ def draw_heads(
     last_line, last_column = (
         max(axis) for axis in zip(*(place for place, _ in places), strict=True)
     )
-    page = Page(
-        max(left + (last_column + 1) * (width + _GAP) - _GAP + _MARGIN, _NARROWEST),
-        _HEADER + max((last_line + 1) * step, _CAPTION + panel[1] + 1.3) + _FOOTER,
-    )
+    notes = _notes(scale, threshold)
+    paper = max(left + (last_column + 1) * (width + _GAP) - _GAP + _MARGIN, _NARROWEST)
+    body = max((last_line + 1) * step, _CAPTION + panel[1] + 1.3)
+    page = Page(paper, _HEADER + body + _footer(notes, paper))
     _title(page, photo, cells[0])
     _photo_panel(page, photo, prediction, panel)
     for (line, column), cell in places:
@@ -72,7 +73,7 @@ def draw_heads(
             kept = view.to_pixels(cell.keep_mass(threshold).astype(np.float32)) > 0
             small = _resized(photo, width, height)
             page.picture(x, y + _CAPTION + height + _GAP, cut_out(small, kept))
-    _legend(page, scale, cells, colormap)
+    _legend(page, scale, cells, notes, colormap)
     return page.render()
 
 
@@ -141,39 +142,62 @@ def _caption(
     page.text(x, y + 0.17, shorten(cell.label, letters(width, 9)), size=9, weight="bold")
     area = float(cell.keep_mass(threshold).mean())
     page.text(x, y + 0.31, f"peak {float(cell.uniform.max()):.3g}×", size=6.5, color=QUIET)
-    share = f"{threshold:.0%} of its mass in {area:.0%}"
-    page.text(x, y + 0.43, shorten(share, letters(width, 6.5)), size=6.5, color=QUIET)
+    page.text(x, y + 0.43, f"mask {area:.1%} of photo", size=6.5, color=QUIET)
 
 
-def _legend(page: Page, scale: Scale, cells: Sequence[PatchMap], colormap: str) -> None:
-    y, bar, colors = page.height - _FOOTER + 0.24, 2.6, palette(colormap)
+def _legend(
+    page: Page, scale: Scale, cells: Sequence[PatchMap], notes: Sequence[str], colormap: str
+) -> None:
+    y, bar, colors = page.height - _footer(notes, page.width) + 0.24, 2.6, palette(colormap)
     ramp = np.linspace(0, len(colors) - 2, dots(bar)).round().astype(int)
     page.picture(_MARGIN, y, np.repeat(colors[ramp][None], dots(0.13), axis=0))
     x = _MARGIN + bar
     if scale.upper is None:
         page.text(_MARGIN, y + 0.27, "own minimum", size=7)
         page.text(x, y + 0.27, "own maximum", size=7, ha="right")
-        note = f"Scale: {scale.name} ({scale.meaning})."
     else:
         above = sum(int((cell.uniform > np.float32(scale.upper)).sum()) for cell in cells)
-        frame = np.full((dots(0.13), dots(0.20), 3), 90, dtype=np.uint8)
-        frame[1:-1, 1:-1] = colors[-1]
-        page.picture(x + 0.08, y, frame)
-        page.text(x + 0.34, y + 0.11, f"above the scale: {above} patches", size=7)
+        page.picture(x + 0.08, y, np.broadcast_to(colors[-1], (dots(0.13), dots(0.20), 3)))
+        patches = "1 patch" if above == 1 else f"{above} patches"
+        page.text(x + 0.34, y + 0.11, f"hotter than the scale: {patches}", size=7)
         page.text(_MARGIN, y + 0.27, "0", size=7)
         page.text(x, y + 0.27, f"{scale.upper:.3g}×", size=7, ha="right")
-        note = (
+    y += 0.47
+    for note in notes:
+        style, color = ("italic", QUIET) if note is CAVEAT else ("normal", INK)
+        y = page.paragraph(_MARGIN, y, note, color=color, style=style)
+
+
+def _notes(scale: Scale, threshold: float) -> list[str]:
+    """How to read the figure, and what it cannot show."""
+    if scale.upper is None:
+        reading = f"Scale: {scale.name} ({scale.meaning})."
+    else:
+        reading = (
             "Attention in multiples of uniform attention (1× = no preference). "
             f"Scale: {scale.name} ({scale.meaning}; upper end: {PERCENTILE:g}th percentile)."
         )
-    page.text(_MARGIN, y + 0.45, note, size=7)
-    page.paragraph(_MARGIN, y + 0.60, CAVEAT, color=QUIET, style="italic")
+    labels = (
+        "L is the layer, H one head within it; both count from 0. Mask: the fewest patches that "
+        f"hold {100 * threshold:g}% of a map's patch mass."
+    )
+    return [reading, labels, CAVEAT]
+
+
+def _footer(notes: Sequence[str], width: float) -> float:
+    lines = sum(len(wrapped(note, width - 2 * _MARGIN)) for note in notes)
+    return 0.24 + 0.47 + lines * LINE + 0.15
 
 
 def display_name(model: str) -> str:
     """A model as a title names it: a folder by its own name, not by its path."""
     path = model.replace("\\", "/").rstrip("/")
     return path.rsplit("/", 1)[-1] if path.startswith(("/", ".", "~")) or ":/" in path else path
+
+
+def _size(maps: int) -> float:
+    """Up to three maps are drawn larger: there is room."""
+    return max(1.0, min(2.0, 4 / maps))
 
 
 def _cell_size(photo: Photo, area: float) -> tuple[float, float]:

@@ -25,9 +25,22 @@ def overlay(
 def cut_out(
     photo: UInt8[np.ndarray, "y x 3"], mask: Bool[np.ndarray, "y x"]
 ) -> UInt8[np.ndarray, "y x 3"]:
-    """The photo inside the mask, dark grey outside."""
+    """The photo inside the mask, dark grey outside, and a white line where the mask ends.
+
+    The line is inside the mask, one pixel wide: without it nothing would tell the two apart where
+    the photo itself is dark.
+    """
     dark = (_gray(photo) * _DIMMED).astype(np.uint8)
-    return np.where(mask[:, :, None], photo, dark[:, :, None])
+    shown = np.where(mask[:, :, None], photo, dark[:, :, None])
+    shown[_edge(mask)] = 255
+    return shown
+
+
+def _edge(mask: Bool[np.ndarray, "y x"]) -> Bool[np.ndarray, "y x"]:
+    """The mask's pixels that have a neighbour outside it; the photo's own border is no edge."""
+    wide = np.pad(mask, 1, mode="edge")
+    inside = wide[:-2, 1:-1] & wide[2:, 1:-1] & wide[1:-1, :-2] & wide[1:-1, 2:]
+    return mask & ~inside
 
 
 def _gray(photo: UInt8[np.ndarray, "y x 3"]) -> UInt16[np.ndarray, "y x"]:

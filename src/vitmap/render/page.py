@@ -15,6 +15,7 @@ from vitmap.render.fonts import drawable, family
 
 DPI = 120
 INK, QUIET = "#1a1a1a", "#666666"
+LINE = 0.14  # inches between lines of small type
 _EM = 0.0076  # inches a point of type takes in width, on average
 
 
@@ -46,11 +47,12 @@ class Page:
             **style,
         )
 
-    def paragraph(self, x: float, y: float, text: str, *, size: float = 7, **style: Any) -> None:
-        """Text wrapped to the paper's width, a line every 0.14 inches."""
-        for line in textwrap.wrap(text, letters(self.width - 2 * x, size)):
+    def paragraph(self, x: float, y: float, text: str, *, size: float = 7, **style: Any) -> float:
+        """Text wrapped to the paper's width, a line every LINE inches; where the next one goes."""
+        for line in wrapped(text, self.width - 2 * x, size):
             self.text(x, y, line, size=size, **style)
-            y += 0.14
+            y += LINE
+        return y
 
     def render(self) -> Image.Image:
         """The page as a picture of DPI dots an inch."""
@@ -66,6 +68,11 @@ class Page:
 def dots(inches: float) -> int:
     """Pixels of a length."""
     return max(1, round(inches * DPI))
+
+
+def wrapped(text: str, inches: float, size: float = 7) -> list[str]:
+    """The lines of a text in a width."""
+    return textwrap.wrap(text, letters(inches, size))
 
 
 def letters(inches: float, size: float) -> int:

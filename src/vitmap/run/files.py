@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from vitmap.export.original import write_head
@@ -26,12 +28,17 @@ def write_files(
 ) -> None:
     """Draw everything that the settings ask for into a folder."""
     cells = [cell for row in rows for cell in row]
-    for cell in cells:
+
+    def write(cell: PatchMap) -> None:
         if settings.at == "model":
             name = _original_name(cell, len(cells) == len(rows[0]))
             write_head(folder / name, cell, scale, settings.colormap, settings.upsample)
         else:
             _write_map(folder, photo, cell, scale, settings)
+
+    # Most of the time goes into zlib, which lets other threads run.
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        list(pool.map(write, cells))
     figure = draw_heads(
         photo,
         rows,

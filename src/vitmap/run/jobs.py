@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,21 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one picture; `record` is its entry in run.json."""
+    """What became of one picture: `record` is its entry in run.json, `run` what was around it."""
 
     path: Path
     record: dict[str, Any]
     folder: Path | None = None
     prediction: Prediction | None = None
     error: VitmapError | None = None
+    run: dict[str, Any] = field(default_factory=dict)
+
+
+def failed(
+    path: Path, error: VitmapError, name: str | None = None, sha256: str | None = None
+) -> Outcome:
+    """The outcome of a picture that failed, or, without a name, of an input that named none."""
+    place = str(path.absolute())
+    said = str(error).replace(str(path), place, 1)  # the same from whichever folder it is replayed
+    record = {"path": place, "name": name, "sha256": sha256, "status": "failed", "error": said}
+    return Outcome(path, record, error=error)

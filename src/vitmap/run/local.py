@@ -20,7 +20,7 @@ from vitmap.models.backbone import Backbone
 from vitmap.render.colormap import palette
 from vitmap.render.scale import RunScale, Scale, scale_of
 from vitmap.run.files import file_names, write_files
-from vitmap.run.jobs import Job, Outcome
+from vitmap.run.jobs import Job, Outcome, failed
 from vitmap.run.lineup import line_up
 from vitmap.run.record import Replay, describe, describe_prediction, record_of
 from vitmap.run.settings import Settings
@@ -62,16 +62,23 @@ class Run:
         self.lineup = line_up(replay.loading if replay else settings)
         if replay is not None:
             self.lineup = replace(self.lineup, remarks=replay.remarks)
-            for model, digest in zip(
-                (self.lineup.maps, self.lineup.classifier), replay.digests, strict=True
-            ):
-                _same_weights(model, digest)
+            _same_weights(self.lineup.maps, replay.digests[0])
+            _same_weights(self.lineup.classifier, replay.digests[1])
         select(settings.layer, self.lineup.maps.depth, "layer")
         select(settings.head, self.lineup.maps.heads, "head")
         View.of((100, 100), self.lineup.maps.patch, settings.size)
         self._upper = replay.upper if replay else None
         self._scale: Scale | None = None
         prepare(out)
+
+    def changes(self, replay: Replay) -> list[str]:
+        """What differs from the recorded run besides the weights, and may change the last bit."""
+        now = self.lineup.maps.source.versions
+        return [
+            f"{library} is {now[library]}, the recorded run had {then}: files may differ a little."
+            for library, then in replay.versions.items()
+            if now.get(library, then) != then
+        ]
 
     def outcomes(self, jobs: Sequence[Job], seen: Callable[[], None]) -> Iterator[Outcome]:
         """Every picture's outcome; `seen` is called as each one has been through the model.
@@ -111,7 +118,7 @@ class Run:
         return record_of(self.command, self.settings, self.lineup, scale, pictures)
 
     def write_summary(self, outcomes: Sequence[Outcome]) -> None:
-        """The record of the whole run, beside the folders; it too can be replayed."""
+        """The record of the whole run, inputs that named no picture included."""
         short = ("path", "name", "sha256", "status", "error")
         entries = [{k: o.record[k] for k in short if k in o.record} for o in outcomes]
         write_json(self.out / "run.json", self.record(entries, self._scale))
@@ -125,15 +132,15 @@ class Run:
         except OSError as error:
             reason = error.strerror or type(error).__name__
             return self._failed(job, OutputError(f"{job.path}: files not written ({reason})."))
-        except (MemoryError, RuntimeError) as error:  # torch's lack of memory is a RuntimeError
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else "out of memory"
-            hint = f"{job.path}: stopped at --size {self.settings.size} ({reason})."
-            return self._failed(job, PictureError(hint))
+        except Exception as error:  # of whatever kind: the run's other pictures go on
+            reason = (str(error).strip().splitlines() or ["out of memory"])[0]
+            stopped = PictureError(f"{job.path}: {type(error).__name__}: {reason} (see --debug).")
+            stopped.__cause__ = error
+            return self._failed(job, stopped)
 
     def _failed(self, job: Job, error: VitmapError) -> Outcome:
         Stage(self.out, job.name).discard()
-        record = {"path": str(job.path.absolute()), "name": job.name, "sha256": job.sha256}
-        return Outcome(job.path, {**record, "status": "failed", "error": str(error)}, error=error)
+        return failed(job.path, error, job.name, job.sha256)
 
     def _capture(self, job: Job) -> _Shot:
         photo = read_photo(job.path)
@@ -198,9 +205,11 @@ class Run:
             "maps": [describe(cell, self.settings.threshold) for cell in cells],
             "files": file_names(shot.stage.folder),
         }
-        write_json(shot.stage.folder / "run.json", self.record([record], scale))
+        whole = self.record([record], scale)
+        write_json(shot.stage.folder / "run.json", whole)
         shot.stage.commit()
-        return Outcome(shot.job.path, record, shot.stage.final, named)
+        around = {key: whole[key] for key in ("model", "classifier", "remarks", "scale")}
+        return Outcome(shot.job.path, record, shot.stage.final, named, run=around)
 
 
 def _same_weights(model: Backbone | None, digest: str | None) -> None:

@@ -27,10 +27,12 @@ class Replay:
 
     settings: Settings
     pictures: tuple[tuple[Path, str, str | None], ...]  # path, folder name, sha256
+    lost: tuple[dict[str, Any], ...]  # inputs that named no picture then
     out: Path
     loading: Settings  # the models that the run ended up with, by name and revision
     remarks: tuple[str, ...]
     digests: tuple[str | None, str | None]  # of the weights: maps, classifier
+    versions: dict[str, str]
     upper: float | None  # the run's scale, where the record is one picture of a run
     command: tuple[str, ...]
 
@@ -89,18 +91,19 @@ def read_record(path: Path) -> Replay:
     """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        known = {field.name for field in fields(Settings)}
-        settings = Settings(**{k: v for k, v in record["settings"].items() if k in known})
-        pictures = tuple((Path(p["path"]), p["name"], p["sha256"]) for p in record["pictures"])
-        alone = "files" in record["pictures"][0]
+        settings = _settings(record["settings"])
+        entries = record["pictures"]
+        alone = "files" in entries[0]
         upper = record["scale"]["upper"] if alone and record["scale"]["name"] == "run" else None
         return Replay(
             settings=settings,
-            pictures=pictures,
-            out=path.resolve().parent.parent if alone else path.resolve().parent,
+            pictures=tuple(_picture(entry) for entry in entries if entry["name"] is not None),
+            lost=tuple(entry for entry in entries if entry["name"] is None),
+            out=_out(path.resolve().parent, entries[0]["name"] if alone else None),
             loading=_pinned(settings, record["model"], record["classifier"]),
             remarks=tuple(record["remarks"]),
             digests=(record["model"]["digest"], (record["classifier"] or {}).get("digest")),
+            versions=record["model"]["versions"],
             upper=upper,
             command=tuple(record["command"]),
         )
@@ -110,6 +113,30 @@ def read_record(path: Path) -> Replay:
         raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a run.json that vitmap wrote ({_brief(error)}).") from error
+
+
+def _settings(values: dict[str, Any]) -> Settings:
+    """The recorded settings; ValueError where one is of another type than it can be."""
+    chosen = {field.name: values[field.name] for field in fields(Settings)}
+    for field in fields(Settings):
+        value = chosen[field.name]
+        if value is not None and type(value).__name__ != field.type.split(" ")[0]:
+            raise ValueError(f"{field.name} is {value!r}, expected {field.type}")
+    return Settings(**chosen)
+
+
+def _picture(entry: dict[str, Any]) -> tuple[Path, str, str | None]:
+    name = entry["name"]
+    if name != Path(name).name or name.startswith("."):
+        raise ValueError(f"{name!r} is no name of a folder")
+    return Path(entry["path"]), name, entry["sha256"]
+
+
+def _out(folder: Path, name: str | None) -> Path:
+    """Where the run wrote: a picture's record lies in the picture's folder, if nobody moved it."""
+    if name is None:
+        return folder
+    return folder.parent if folder.name == name else Path("outputs")
 
 
 def _brief(error: Exception) -> str:
@@ -124,7 +151,13 @@ def _pinned(settings: Settings, model: dict[str, Any], classifier: Any) -> Setti
         return f"{source['model']}@{revision}" if revision else str(source["model"])
 
     named = name(classifier) if classifier else None
-    return replace(settings, model=name(model), classifier=named, classify=bool(classifier))
+    return replace(
+        settings,
+        model=name(model),
+        classifier=named,
+        classify=bool(classifier),
+        device=model["device"],
+    )
 
 
 def _about(source: Source, prefix: Sequence[str] = ()) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from vitmap.errors import UsageError
 from vitmap.geometry import FITS, UPSAMPLINGS
 from vitmap.maps import REDUCTIONS
+from vitmap.mass import check_share
 from vitmap.registry import suggest
 from vitmap.render.scale import MEANINGS
 
@@ -43,11 +43,7 @@ class Settings:
 
     def check(self) -> None:
         """Raises UsageError for what no model and no photo could make possible."""
-        if not 0 < self.threshold <= 1 or math.isnan(self.threshold):
-            raise UsageError(
-                f"Threshold {self.threshold:g} asked for, but it is a share of the attention mass: "
-                "a number above 0 and at most 1, such as 0.6."
-            )
+        check_share(self.threshold)
         for name, known in CHOICES.items():
             value = getattr(self, name)
             if value is not None and value not in known:

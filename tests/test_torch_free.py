@@ -1,0 +1,100 @@
+"""What works on saved maps needs no torch: torch is put out of reach here, and CI installs none."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import vitmap
+
+ROOT = Path(__file__).parents[1]
+BLOCKED = ["torch", "torchvision", "transformers", "huggingface_hub", "timm", "tqdm"]
+WITHOUT = f"""
+import sys
+class Nowhere:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {BLOCKED}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Nowhere())
+"""
+
+
+def without_torch(code: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", WITHOUT + code]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+@pytest.fixture
+def saved(tiny_classifier: Path, tmp_path: Path, draw: object) -> Path:
+    picture = draw("cat.png")
+    maps = vitmap.attend(vitmap.load(tiny_classifier), picture, "all", size=32)
+    vitmap.write_maps(tmp_path / "maps.safetensors", maps)
+    return tmp_path
+
+
+def test_saved_maps_are_read_measured_and_drawn(saved: Path) -> None:
+    done = without_torch(
+        """
+import vitmap
+maps = vitmap.read_maps("maps.safetensors")
+cell = maps.at(layer=-1, head=2)
+print(cell.label, cell.keep_mass(0.6).sum(), round(cell.entropy, 3), cell.heatmap().values.shape)
+vitmap.draw_heads(vitmap.read_photo("cat.png"), maps, scale="cell").save("heads.png")
+assert "torch" not in sys.modules
+""",
+        saved,
+    )
+    assert done.returncode == 0, done.stderr
+    cell = vitmap.read_maps(saved / "maps.safetensors").at(-1, 2)
+    assert done.stdout.split()[:2] == ["L2", "H2"]
+    assert int(done.stdout.split()[2]) == cell.keep_mass(0.6).sum()
+    assert (saved / "heads.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["import vitmap; vitmap.load", "from vitmap.cli import main; sys.exit(main(['cat.png']))"],
+)
+def test_a_model_says_what_to_install(code: str, saved: Path) -> None:
+    done = without_torch(code, saved)
+    assert done.returncode != 0
+    assert re.search(
+        r"needs \w+, which is not installed: pip install 'vitmap\[models\]'", done.stderr
+    )
+
+
+def test_the_light_install_declares_no_model_library() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    light = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]}
+    assert not light & {name.replace("_", "-") for name in BLOCKED}
+
+
+def test_every_import_is_declared() -> None:
+    from test_layers import FILES, imports
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    lines = project["dependencies"] + project["optional-dependencies"]["models"]
+    declared = {re.match(r"[\w-]+", line)[0].replace("-", "_") for line in lines}
+    used = {name.split(".")[0] for path in FILES for name in imports(path)}
+    third_party = used - set(sys.stdlib_module_names) - {"vitmap"}
+    assert {"pillow" if name == "PIL" else name for name in third_party} <= declared
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"not safetensors", None], ids=["empty", "text", "other tensors"]
+)
+def test_other_files_are_not_taken_for_maps(damage: bytes | None, tmp_path: Path) -> None:
+    from safetensors.numpy import save
+
+    path = tmp_path / "maps.safetensors"
+    path.write_bytes(save({"a": np.zeros(3)}) if damage is None else damage)
+    with pytest.raises(vitmap.VitmapError, match=r"not a maps\.safetensors that vitmap wrote"):
+        vitmap.read_maps(path)
+    with pytest.raises(vitmap.VitmapError, match="no such file"):
+        vitmap.read_maps(tmp_path / "none.safetensors")
