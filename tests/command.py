@@ -54,3 +54,12 @@ def left_in(out: Path) -> set[str]:
     """What lies in an output folder; nothing half-written does, hidden things included."""
     assert not [path for path in out.rglob("*") if "partial" in path.name]
     return {path.name for path in out.iterdir()} if out.is_dir() else set()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def record_of(folder: Path) -> dict:
+    return json.loads((folder / "run.json").read_text("utf-8"))

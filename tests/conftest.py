@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from command import Command, command
+from vitmap.cli import main
+
 SHARED = Path(__file__).parents[2] / "shared"
 ASSETS = Path(__file__).parents[1] / "assets"
 
@@ -49,6 +52,30 @@ def draw(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return drawing
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Where the command line of `vitmap` writes."""
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def vitmap(tiny_classifier: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> Command:
+    """The command line in this process, with the tiny classifier."""
+    return command(capfd, model=tiny_classifier, out=out, size=16)
+
+
+@pytest.fixture
+def go(tiny_classifier: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Run the command line on some pictures; gives the output folder."""
+
+    def going(*arguments: object, code: int = 0, out: str = "out") -> Path:
+        fixed = ["--model", tiny_classifier, "--size", 32, "--out", tmp_path / out]
+        assert main([str(a) for a in [*fixed, *arguments]]) == code
+        return tmp_path / out
+
+    return going
 
 
 @pytest.fixture(autouse=True)

@@ -12,20 +12,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from command import Command, assert_finished, command, left_in
+from command import Command, assert_finished, left_in
 from pictures import bytes_of, png_of
 from vitmap.cli import main
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
-@pytest.fixture
-def vitmap(tiny_classifier: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> Command:
-    return command(capfd, model=tiny_classifier, out=out, size=16)
-
 
 ANY = r"\(.+\)\.$"
 NO_PICTURE = r"not a picture that can be read \(expected JPEG, PNG, TIFF, BMP, WebP, GIF …\)\.$"

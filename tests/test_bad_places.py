@@ -11,18 +11,7 @@ from pathlib import Path
 import pytest
 
 import vitmap.run.local as vitmap_local
-from command import Command, assert_finished, command, left_in
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
-@pytest.fixture
-def vitmap(tiny_classifier: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> Command:
-    return command(capfd, model=tiny_classifier, out=out, size=16)
-
+from command import Command, assert_finished, left_in
 
 # Tests run as root in many places, whom no permission stops: a file is in the way instead.
 OUTS = {

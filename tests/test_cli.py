@@ -14,19 +14,9 @@ from pathlib import Path
 import pytest
 
 import vitmap as api
-from command import Command, command, left_in
+from command import Command, left_in
 from vitmap.cli import main
 from vitmap.cli.console import shown, table
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
-@pytest.fixture
-def vitmap(tiny_classifier: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> Command:
-    return command(capfd, model=tiny_classifier, out=out, size=16)
 
 
 def python(*arguments: object, **environment: str) -> subprocess.CompletedProcess[bytes]:
