@@ -228,3 +228,13 @@ def test_a_large_picture_is_no_warning(monkeypatch: pytest.MonkeyPatch, tmp_path
         warnings.simplefilter("error")
         photo = saved(Image.fromarray(upright()), tmp_path / "large.png")
     np.testing.assert_array_equal(photo.pixels, upright())
+
+
+def test_sixteen_bits_a_channel_give_their_upper_byte_and_say_so(tmp_path: Path) -> None:
+    values = [0x0102, 0x80FF, 0xFFFF, 0x0000, 0x7F00, 0x1234]  # two RGB pixels
+    raw = b"\x00" + b"".join(value.to_bytes(2, "big") for value in values)
+    path = tmp_path / "deep.png"
+    path.write_bytes(png_of((2, 1, 16, 2), raw))
+    photo = read_photo(path)
+    assert photo.pixels.tolist() == [[[0x01, 0x80, 0xFF], [0x00, 0x7F, 0x12]]]
+    assert photo.notes == ("16 bits a channel, of which the upper 8 were taken",)
