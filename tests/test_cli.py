@@ -141,7 +141,8 @@ def test_the_table_says_what_the_maps_hold(
     best = api.predict(model, picture).labels
 
     assert (code, errors) == (0, [])
-    assert lines[:2] == [f"{picture}: 60 × 40 px", "  maps at 40 × 28 px, 10 × 7 patches"]
+    seen = "  maps at 40 × 28 px, 10 × 7 patches; query: CLS token"
+    assert lines[:2] == [f"{picture}: 60 × 40 px", seen]
     labels = ", ".join(f"{name.partition(',')[0]} {p:.2f}" for name, p in best)
     assert len(best) == 5
     assert lines[2] == f"  label: {labels}"
@@ -192,7 +193,7 @@ def test_layers_heads_and_means(
 
 
 DONE = {
-    "path", "name", "sha256", "status", "notes", "photo_yx", "seen_at_yx", "patch_grid_yx",
+    "path", "name", "sha256", "status", "notes", "photo_yx", "seen_at_yx", "patch_grid_yx", "query",
     "prediction", "maps", "files", "folder", "model", "classifier", "remarks", "scale",
 }  # fmt: skip
 FAILED = {"path", "name", "sha256", "status", "error", "folder"}

@@ -16,8 +16,13 @@ FILES = sorted(SOURCE.rglob("*.py"))
 LAYERS = [
     [{"cli"}],
     [{"run", "report"}],
-    [{"models", "capture", "methods"}, {"rank"}, {"soart"}, {"render", "regions", "export"}],
-    [{"maps", "geometry", "images", "folders", "mass", "selection", "registry", "errors"}],
+    [
+        {"models", "capture", "rows", "bf16", "methods"},
+        {"rank"},
+        {"soart"},
+        {"render", "regions", "export"},
+    ],
+    [{"maps", "geometry", "images", "folders", "query", "mass", "selection", "registry", "errors"}],
 ]
 PLACE = {
     name: (level, column)
@@ -26,7 +31,7 @@ PLACE = {
     for name in names
 }
 MODEL_LIBRARIES = {"torch", "torchvision", "transformers", "huggingface_hub", "timm"}
-WITH_MODELS = {"models", "capture", "methods"}
+WITH_MODELS = {"models", "capture", "rows", "bf16", "methods"}
 RUNS_MODELS = {"run/local.py"}
 
 
@@ -83,9 +88,22 @@ def test_what_needs_no_torch_imports_none(path: Path) -> None:
     assert not heavy
 
 
-def test_each_model_library_has_its_own_file() -> None:
-    users = {p.name for p in FILES for name in imports(p) if name.split(".")[0] == "transformers"}
-    assert users == {"hf.py"}
+HOMES = {
+    "transformers": {"models/hf.py"},
+    "timm": {"models/timm.py", "models/timm_plain.py"},
+    "torchvision": {"models/torchvision.py"},
+    "huggingface_hub": {"models/hub.py"},
+}
+
+
+@pytest.mark.parametrize("library", HOMES)
+def test_each_model_library_has_its_own_file(library: str) -> None:
+    users = {
+        path.relative_to(SOURCE).as_posix()
+        for path in FILES
+        if library in {name.split(".")[0] for name in imports(path)}
+    }
+    assert users == HOMES[library]
 
 
 def test_no_file_holds_two_things() -> None:

@@ -12,7 +12,8 @@ from PIL import Image
 import vitmap
 from vitmap.errors import UsageError
 from vitmap.geometry import View
-from vitmap.maps import AttentionMaps, Prediction, Query, Source
+from vitmap.maps import AttentionMaps, Prediction, Source
+from vitmap.query import Query
 from vitmap.render.colormap import palette
 from vitmap.render.heads import _cell_size, _size, display_name
 from vitmap.render.overlay import cut_out, overlay

@@ -26,7 +26,25 @@ FAMILIES = {
         "Dinov2WithRegistersModel",
         {"mlp_ratio": 2, "num_register_tokens": 4},
     ),
+    "dinov3_vit": ("DINOv3ViTConfig", "DINOv3ViTModel", {"num_register_tokens": 2}),
+    "beit": (
+        "BeitConfig",
+        "BeitModel",
+        {"use_relative_position_bias": True, "use_absolute_position_embeddings": True},
+    ),
+    "beit, positions shared": (
+        "BeitConfig",
+        "BeitModel",
+        {"use_shared_relative_position_bias": True, "use_mean_pooling": True},
+    ),
+    "vit_mae": ("ViTMAEConfig", "ViTMAEModel", {}),
+    "vit_msn": ("ViTMSNConfig", "ViTMSNModel", {}),
+    "ijepa": ("IJepaConfig", "IJepaModel", {}),
+    "clip": ("CLIPVisionConfig", "CLIPVisionModel", {}),
+    "siglip": ("SiglipVisionConfig", "SiglipVisionModel", {}),
+    "siglip2": ("Siglip2VisionConfig", "Siglip2VisionModel", {"num_patches": 16}),
 }
+PLANTABLE = ("vit", "deit", "dinov2", "dinov2_with_registers")
 PROCESSOR = {
     "image_processor_type": "ViTImageProcessor",
     "do_resize": True,
@@ -52,7 +70,18 @@ def build(family: str, *, classes: int = 0, seed: int = 0, **shape: object) -> n
         name = model_name.replace("Model", "ForImageClassification")
         return getattr(transformers, name)(config).eval()
     pooling = {"add_pooling_layer": False} if family in ("vit", "deit") else {}
-    return getattr(transformers, model_name)(config, **pooling).eval()
+    model = getattr(transformers, model_name)(config, **pooling).eval()
+    return _with_positions(model)
+
+
+def _with_positions(model: nn.Module) -> nn.Module:
+    """Tables and tokens that start at zero (BEiT's) would hide what is read wrongly."""
+    parts = ("relative_position_bias_table", "position_embeddings", "cls_token")
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if any(part in name for part in parts):
+                nn.init.normal_(parameter, std=0.5)
+    return model
 
 
 def scale_queries_and_keys(model: nn.Module, factor: float = 6.0) -> nn.Module:

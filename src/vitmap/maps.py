@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 from einops import reduce as pool
@@ -13,19 +12,10 @@ from jaxtyping import Bool, Float
 from vitmap import mass, registry
 from vitmap.errors import UsageError
 from vitmap.geometry import View
+from vitmap.query import Query
 from vitmap.selection import Selection, select
 
 REDUCTIONS = ("none", "heads", "layers", "mean")
-
-
-@dataclass(frozen=True)
-class Query:
-    """Whose attention it is: the token that asks."""
-
-    kind: Literal["cls"] = "cls"
-
-    def __str__(self) -> str:
-        return "CLS token"
 
 
 @dataclass(frozen=True)
@@ -75,7 +65,10 @@ class PatchMap:
     @property
     def label(self) -> str:
         """`L11 H4`; a mean says what it is over: `L11 mean of H0-H5`."""
-        layers, heads = _span("L", self.layers), _span("H", self.heads)
+        heads = _span("H", self.heads)
+        if self.query.kind == "pool":  # its head comes after the last layer, and is none
+            return f"pool {heads}" if len(self.heads) == 1 else f"pool mean of {heads}"
+        layers = _span("L", self.layers)
         if len(self.layers) == len(self.heads) == 1:
             return f"{layers} {heads}"
         if len(self.layers) == 1:
@@ -87,7 +80,8 @@ class PatchMap:
     @property
     def stem(self) -> str:
         """The label as part of a file name that sorts: `L11-H04`."""
-        layers, heads = _span("L", self.layers, 2, "+"), _span("H", self.heads, 2, "+")
+        heads = _span("H", self.heads, 2, "+")
+        layers = "pool" if self.query.kind == "pool" else _span("L", self.layers, 2, "+")
         mean = "-mean" if len(self.layers) + len(self.heads) > 2 else ""
         return f"{layers}-{heads}{mean}"
 

@@ -17,16 +17,19 @@ examples:
   vitmap cat.jpg --fit squash --scale cell --at model    the original DINO program's files
   vitmap --replay outputs/cat/run.json            the same files again
 
+other commands (each has its own --help):
+  vitmap models                                   what --model takes, what lies on this machine
+
 A layer (L) is a block of the model; a head (H) is one of the several attentions inside a layer.
 Exit codes: 0 done, 2 wrong use, 3 inputs failed (the others are finished), 4 no model.
 """
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """argparse, with errors in one line and help on any console."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message[:1].upper()}{message[1:]} (vitmap --help says more).")
+        raise UsageError(f"{message[:1].upper()}{message[1:]} ({self.prog} --help says more).")
 
     def print_help(self, file: Any = None) -> None:
         super().print_help(file) if file else say(self.format_help().rstrip())
@@ -34,7 +37,7 @@ class _Parser(argparse.ArgumentParser):
 
 def parser_of() -> argparse.ArgumentParser:
     """The parser; it imports nothing that is slow."""
-    parser = _Parser(
+    parser = Parser(
         prog="vitmap",
         description="What did this Vision Transformer look at, and which layer and head shows it?",
         epilog=_EPILOG,
@@ -54,8 +57,9 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--model",
         metavar="NAME",
-        help="Hugging Face id (owner/name or owner/name@revision) or local folder; one with a "
-        "classifier also gives the label (default: facebook/dino-vits8)",
+        help="Hugging Face id (owner/name or owner/name@revision), timm:NAME, torchvision:NAME, "
+        "local folder or DINO's .pth file; one with a classifier also gives the label "
+        "(default: facebook/dino-vits8; `vitmap models` lists more)",
     )
     group.add_argument(
         "--classifier",
@@ -93,17 +97,22 @@ def _add_maps(group: argparse._ArgumentGroup) -> None:
         "(default: none)",
     )
     group.add_argument(
+        "--query",
+        metavar="TOKEN",
+        help="whose attention: cls, register:0, pool, mean (over patches), patch:X,Y in the "
+        "photo's pixels, patch:X,Y+X,Y (default: cls, or what the model has in its place)",
+    )
+    group.add_argument(
         "--size",
         type=int,
-        default=480,
         metavar="PX",
-        help="the model sees about PX² pixels (default: 480)",
+        help="the model sees about PX² pixels (default: 480; a model of one size: that)",
     )
     group.add_argument(
         "--fit",
-        default="keep",
         metavar="keep|squash",
-        help="keep the aspect ratio, or squash to a square (default: keep)",
+        help="keep the aspect ratio, or squash to a square (default: keep; a model of one size: "
+        "squash)",
     )
     group.add_argument(
         "--threshold",

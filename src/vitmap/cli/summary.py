@@ -30,7 +30,7 @@ def as_text(outcome: Outcome) -> None:
     seen = record["seen_at_yx"]
     notes = "".join(f"; {note}" for note in record["notes"])
     say(f"{outcome.path}: {width} × {height} px{notes}")
-    say(f"  maps at {seen[1]} × {seen[0]} px, {gx} × {gy} patches")
+    say(f"  maps at {seen[1]} × {seen[0]} px, {gx} × {gy} patches; query: {record['query']}")
     _say_label(outcome)
     rows = [["map", "prefix mass", "entropy", "peak", "at x, y", "mask"]]
     rows += [

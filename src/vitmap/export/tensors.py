@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from vitmap.errors import InputError
 from vitmap.geometry import View
-from vitmap.maps import AttentionMaps, Query, Source
+from vitmap.maps import AttentionMaps, Source
+from vitmap.query import Query
 
 
 def write_maps(path: str | Path, maps: AttentionMaps) -> None:
@@ -47,7 +49,12 @@ def read_maps(path: str | Path) -> AttentionMaps:
         prefix=prefix,
         layers=tuple(about["layers"]),
         depth=about["depth"],
-        query=Query(**about["query"]),
+        query=_query(about["query"]),
         view=View(tuple(view["source"]), tuple(view["target"]), tuple(view["patch"]), view["fit"]),
         source=Source(**about["source"]),
     )
+
+
+def _query(about: dict[str, Any]) -> Query:
+    points = tuple((float(x), float(y)) for x, y in about.get("points", ()))
+    return Query(about["kind"], about.get("index", 0), points)

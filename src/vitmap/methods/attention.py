@@ -1,11 +1,14 @@
-"""attend: the model's own attention from one query token to every patch."""
+"""attend: the model's own attention from a query token to every patch."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from itertools import groupby, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -15,73 +18,198 @@ from PIL import Image
 from torch import Tensor
 
 from vitmap.capture import capture_rows
-from vitmap.errors import CaptureError, UnsupportedModel
+from vitmap.errors import CaptureError, UnsupportedModel, UsageError
 from vitmap.geometry import View
 from vitmap.images import Photo, read_photo
-from vitmap.maps import AttentionMaps, Prediction, Query
+from vitmap.maps import AttentionMaps, Prediction
 from vitmap.models.backbone import Backbone
+from vitmap.query import Query
 from vitmap.selection import Selection, select
+
+Picture = Photo | str | Path | Image.Image | np.ndarray
+Queries = list[Query] | list[str]
+OneQuery = Query | str | None  # None: the model's own (see Backbone.default_query)
+
+
+@overload
+def attend(
+    model: Backbone,
+    photo: Picture,
+    layers: Selection = -1,
+    *,
+    query: OneQuery = None,
+    size: int | None = None,
+    fit: str | None = None,
+) -> AttentionMaps: ...
+
+
+@overload
+def attend(
+    model: Backbone,
+    photo: Picture,
+    layers: Selection = -1,
+    *,
+    query: Queries,
+    size: int | None = None,
+    fit: str | None = None,
+) -> list[AttentionMaps]: ...
 
 
 def attend(
     model: Backbone,
-    photo: Photo | str | Path | Image.Image | np.ndarray,
+    photo: Picture,
     layers: Selection = -1,
     *,
-    size: int = 480,
-    fit: str = "keep",
-) -> AttentionMaps:
-    """What the CLS token attends to, in every head of the wanted layers.
+    query: OneQuery | Queries = None,
+    size: int | None = None,
+    fit: str | None = None,
+) -> AttentionMaps | list[AttentionMaps]:
+    """What a query token attends to, in every head of the wanted layers.
 
     >>> maps = attend(load("facebook/dino-vits8"), "car.jpg", layers="all")   # doctest: +SKIP
     >>> maps.values.shape                                                     # doctest: +SKIP
     (12, 6, 49, 73)
 
+    `query` is `cls`, `register:0`, `pool`, `mean` (over patches), `patch:X,Y` in the photo's
+    pixels, or a Query; without one it is the CLS token, and where a model has none its pooling
+    query or the mean over patches. A list of queries gives a list of maps, from one forward.
+
     The rows equal the model's own softmax rows; the model is left as soon as the last of them is
-    known. Raises UsageError for a layer the model does not have, CaptureError where the attention
-    cannot be seen or does not fit the patch grid, PictureError for a photo that cannot be read.
+    known. Raises UsageError for a layer, a query or a size that cannot be, UnsupportedModel for a
+    size that the model has no positions for, CaptureError where the attention cannot be seen or
+    does not fit the patch grid, PictureError for a photo that cannot be read.
     """
     photo = photo if isinstance(photo, Photo) else read_photo(photo)
-    view = View.of(photo.size, model.patch, size, fit)
-    maps, _ = look(model, photo, view, model.pixels(photo, view), layers)
-    return maps
+    view = model.view(photo.size, size, fit)
+    queries: Sequence[OneQuery] = query if isinstance(query, list) else [query]
+    (maps,), _ = look(model, [(photo, view)], model.pixels(photo, view), layers, queries)
+    return maps if isinstance(query, list) else maps[0]
+
+
+def attend_batch(
+    model: Backbone,
+    photos: Iterable[Picture],
+    layers: Selection = -1,
+    *,
+    query: OneQuery = None,
+    size: int | None = None,
+    fit: str | None = None,
+    batch: int = 8,
+) -> Iterator[AttentionMaps]:
+    """The maps of many photos, in order; neighbours of one shape share a forward.
+
+    >>> for maps in attend_batch(model, ["a.png", "b.png"], layers="all"):    # doctest: +SKIP
+    ...     print(maps.at(layer=5, head=3).peak)
+
+    A batch pays on a GPU; on a CPU photos take the same time one by one. Points of a `patch` query
+    are each photo's own pixels. Raises what `attend` raises, and UsageError where `batch` holds no
+    photo.
+    """
+    if batch < 1:
+        raise UsageError(f"A batch of {batch} asked for: expected at least one photo.")
+    read = (photo if isinstance(photo, Photo) else read_photo(photo) for photo in photos)
+    points = "patch" in str(query)  # these mean other tokens in photos of another size
+
+    def shape(pair: tuple[Photo, View]) -> object:
+        return pair[1] if points else pair[1].target
+
+    viewed = ((photo, model.view(photo.size, size, fit)) for photo in read)
+    for _, group in groupby(viewed, key=shape):
+        while some := list(islice(group, batch)):
+            pixels = torch.cat([model.pixels(*pair) for pair in some])
+            found, _ = look(model, some, pixels, layers, [query])
+            yield from (maps for (maps,) in found)
 
 
 def look(
     model: Backbone,
-    photo: Photo,
-    view: View,
-    pixels: Float[Tensor, "1 3 y x"],
+    seen: Sequence[tuple[Photo, View]],
+    pixels: Float[Tensor, "batch 3 y x"],
     layers: Selection,
+    queries: Sequence[OneQuery] = (None,),
     *,
     logits: bool = False,
-) -> tuple[AttentionMaps, Float[Tensor, " label"] | None]:
-    """One forward for the maps; with `logits` the same forward also answers for the label."""
-    model.require_eval()
-    wanted = select(layers, model.depth, "layer")
-    network, options = model.network if logits else model.trunk, model.options(view)
+) -> tuple[list[list[AttentionMaps]], Float[Tensor, "batch label"] | None]:
+    """One forward for all photos and all queries; `logits` answers for the labels too.
 
-    def forward() -> Any:
-        return network(pixel_values=pixels, **options)
+    The photos share a grid. The maps come photo by photo, and for each photo query by query.
+    """
+    model.require_plain()
+    chosen = select(layers, model.depth, "layer")
+    asked = [_asked(model, query, chosen) for query in queries]
+    stack = [*model.layers, *([model.pooling] if model.pooling is not None else [])]
+    wanted: dict[int, list[list[int]]] = {}  # place in the stack → the tokens of each query
+    found: list[tuple[Query, Sequence[int], int]] = []  # a query, and where its rows will be
+    for query in asked:
+        pools = query.kind == "pool"
+        places = [model.depth] if pools else chosen
+        tokens = [0] if pools else query.tokens(model.prefix, seen[0][1])
+        for place in places:
+            wanted.setdefault(place, []).append(tokens)
+        found.append((query, places, len(wanted[places[0]]) - 1))
+    run: Any = model.classifier if logits else model.trunk
+    rows, output = capture_rows(
+        lambda: run(pixels), stack, wanted, stop=not logits, products=model.products
+    )
+    maps = [
+        [
+            _maps(model, photo, view, query, chosen, [rows[p][number, :, line] for p in places])
+            for query, places, line in found
+        ]
+        for number, (photo, view) in enumerate(seen)
+    ]
+    return maps, output.float() if logits else None
 
-    rows, output = capture_rows(forward, model.blocks, wanted, stop=not logits)
-    stack = torch.stack([rows[layer][0, :, 0] for layer in wanted]).cpu().numpy()
-    values, prefix = _to_grid(stack, model, view)
-    maps = AttentionMaps(
+
+def check_query(model: Backbone, query: OneQuery, layers: Selection) -> None:
+    """Raises UsageError for a query that no photo could make possible."""
+    asked = _asked(model, query, select(layers, model.depth, "layer"))
+    if asked.kind not in ("patch", "pool"):
+        asked.tokens(model.prefix, model.view((100, 100)))
+
+
+def _asked(model: Backbone, query: OneQuery, layers: tuple[int, ...]) -> Query:
+    """The query that is meant; raises UsageError where the model or these layers have none such."""
+    if query is None:
+        return model.default_query(layers)
+    query = Query.parse(query) if isinstance(query, str) else query
+    if query.kind == "pool" and model.pooling is None:
+        raise UsageError(
+            f"Query pool asked for, but {model.name} has no attention-pooling head: "
+            "leave --query out, or choose mean."
+        )
+    if query.kind == "pool" and layers != (model.depth - 1,):
+        raise UsageError(
+            f"Query pool asks once, after the last layer (L{model.depth - 1}): leave --layer at "
+            "-1, or choose another query for other layers."
+        )
+    return query
+
+
+def _maps(
+    model: Backbone,
+    photo: Photo,
+    view: View,
+    query: Query,
+    layers: tuple[int, ...],
+    rows: Sequence[Float[Tensor, "head token"]],
+) -> AttentionMaps:
+    """The rows of one photo and one query, layer by layer, on the patch grid."""
+    stack = torch.stack(list(rows)).cpu().numpy()
+    heads = model.pooling_heads if query.kind == "pool" else model.heads
+    values, prefix = _to_grid(stack, model, view, heads)
+    return AttentionMaps(
         values=values,
         prefix=prefix,
-        layers=wanted,
+        layers=layers,
         depth=model.depth,
-        query=Query(),
+        query=query,
         view=view,
         source=replace(model.source, photo=photo.digest),
     )
-    return maps, output.logits[0].float() if logits else None
 
 
-def predict(
-    model: Backbone, photo: Photo | str | Path | Image.Image | np.ndarray, top: int = 5
-) -> Prediction:
+def predict(model: Backbone, photo: Picture, top: int = 5) -> Prediction:
     """What the model's classifier calls the photo, seen as the classifier was meant to see it.
 
     >>> print(predict(load("google/vit-base-patch16-224"), "cat.jpg"))        # doctest: +SKIP
@@ -100,15 +228,15 @@ def classify(
     top: int = 5,
 ) -> Prediction:
     """The likeliest labels with their probabilities; given logits, no forward is run."""
-    model.require_eval()
-    if model.labels is None:
+    model.require_plain()
+    if model.labels is None or model.classifier is None:
         raise UnsupportedModel(
             f"{model.name} has no classifier: it can draw maps, not name things."
         )
     shared = logits is not None
     if logits is None:
-        with torch.inference_mode():
-            logits = model.network(pixel_values=pixels).logits[0].float()
+        with torch.inference_mode(), model.products or nullcontext():
+            logits = model.classifier(pixels)[0].float()
     best = logits.softmax(dim=-1).topk(min(top, len(model.labels)))
     labels = tuple((model.labels[int(index)], float(p)) for p, index in zip(*best, strict=True))
     size = (int(pixels.shape[-2]), int(pixels.shape[-1]))
@@ -116,14 +244,14 @@ def classify(
 
 
 def _to_grid(
-    rows: Float[np.ndarray, "layer head token"], model: Backbone, view: View
+    rows: Float[np.ndarray, "layer head token"], model: Backbone, view: View, expected: int
 ) -> tuple[Float[np.ndarray, "layer head gy gx"], Float[np.ndarray, "layer head prefix"]]:
     """Split rows into prefix and patches; the counts must fit, nothing is guessed."""
     (gy, gx), prefix = view.grid, len(model.prefix)
     heads, tokens = rows.shape[1:]
-    if (heads, tokens) != (model.heads, prefix + gy * gx):
+    if (heads, tokens) != (expected, prefix + gy * gx):
         raise CaptureError(
-            f"{model.name}: {heads} heads over {tokens} tokens were seen, expected {model.heads} "
+            f"{model.name}: {heads} heads over {tokens} tokens were seen, expected {expected} "
             f"heads over {prefix} prefix tokens + {gy} × {gx} patches = {prefix + gy * gx}."
         )
     if not math.isfinite(float(rows.sum())):

@@ -2,84 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from vitmap.bf16 import HalfProducts, halve
+from vitmap.capture import refuse_compiled
 from vitmap.errors import UnsupportedModel, UsageError
 from vitmap.geometry import View
 from vitmap.images import Photo
 from vitmap.maps import Source
+from vitmap.query import Query
+
+SIZE = 480  # the side of a square with as many pixels as the model sees, where it takes any size
+
+
+# A photo at a size (y, x) as the model's input, with the checkpoint's own mean and std; without a
+# size, exactly what its classifier was meant to see.
+Prepare = Callable[[Photo, tuple[int, int] | None], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
 class Backbone:
-    """A plain ViT: `blocks` run one after the other, each attends once over prefix + patches.
+    """A plain ViT: `layers` run one after the other, each attends once over prefix + patches.
 
-    `network` is the whole model, `trunk` the part that ends with the last block's tokens; they are
-    the same object where the checkpoint has no classifier.
+    `trunk` runs the model to the last layer's tokens (and through `pooling` where it has such a
+    head), `classifier` to the logits; both take pixels alone.
     """
 
     name: str
     network: nn.Module
-    trunk: nn.Module
-    blocks: Sequence[nn.Module]
+    trunk: Callable[[Tensor], Any]
+    classifier: Callable[[Tensor], Tensor] | None
+    layers: Sequence[nn.Module]
     heads: int
     patch: tuple[int, int]
-    prefix: tuple[str, ...]  # token names before the patches, in order; the first is the query
-    processor: Any
+    prefix: tuple[str, ...]  # token names before the patches, in order
+    prepare: Prepare
     labels: dict[int, str] | None  # None: no classifier
     native: tuple[int, int]  # (y, x) in pixels that it was trained at
-    must_ask: bool  # whether other sizes need interpolate_pos_encoding=True
+    any_size: bool  # whether it takes other sizes than that
     source: Source
+    pooling: nn.Module | None = None  # the module whose learned query pools the tokens
+    pooling_heads: int = 0
+    products: HalfProducts | None = None  # how it multiplies, where that is not float32
 
     @property
     def depth(self) -> int:
         """Number of layers."""
-        return len(self.blocks)
+        return len(self.layers)
 
-    def options(self, view: View) -> dict[str, bool]:
-        """What the forward needs besides pixels, for a view.
+    def default_query(self, layers: Sequence[int]) -> Query:
+        """Whose attention is shown where nobody said: CLS, else the model's own pooling query.
 
-        Raises UnsupportedModel where the positions of that view cannot be had: transformers
-        interpolates square grids of square patches alone.
+        That one asks after the last layer alone: for other layers, and for models that pool by
+        the mean, it is the mean over patches.
         """
+        if "CLS" in self.prefix:
+            return Query("cls")
+        pools = self.pooling is not None and tuple(layers) == (self.depth - 1,)
+        return Query("pool" if pools else "mean")
+
+    def view(self, photo: tuple[int, int], size: int | None = None, fit: str | None = None) -> View:
+        """How a photo of (y, x) pixels reaches this model: 480 px and `keep` unless said.
+
+        A model of one size sees every photo squashed to that size.
+
+        Raises UnsupportedModel where that one size is not what was asked for, UsageError for a
+        size or a fit that cannot be.
+        """
+        fixed = View(photo, self.native, self.patch, "squash")
+        if not self.any_size and size is None and fit in (None, "squash"):
+            return fixed
+        view = View.of(photo, self.patch, SIZE if size is None else size, fit or "keep")
+        if self.any_size or view.target == self.native:
+            return view
         (height, width), (py, px) = self.native, self.patch
-        if view.target == self.native and self.must_ask:
-            return {}
-        if height != width or py != px:
-            raise UnsupportedModel(
-                f"{self.name}: trained at {width} × {height} px with patches of {px} × {py}; "
-                "position embeddings are interpolated for square sizes and square patches alone, "
-                f"and the photo would be seen at {view.target[1]} × {view.target[0]} px."
-            )
-        return {"interpolate_pos_encoding": True} if self.must_ask else {}
+        raise UnsupportedModel(
+            f"{self.name}: trained at {width} × {height} px with patches of {px} × {py}, and its "
+            "position embeddings cannot be had at other sizes; the photo would be seen at "
+            f"{view.target[1]} × {view.target[0]} px. Leave out --size and --fit (size= and fit=)."
+        )
 
     def pixels(self, photo: Photo, view: View) -> Float[Tensor, "1 3 y x"]:
-        """The model's input for a view, with the checkpoint's own mean, std and resampling."""
-        height, width = view.target
-        size = {"height": height, "width": width}
-        return self._process(photo, do_resize=True, size=size, do_center_crop=False)
+        """The model's input for a view, in the precision of its embeddings and on its device."""
+        return self._placed(self.prepare(photo, view.target))
 
     def classifier_pixels(self, photo: Photo) -> Float[Tensor, "1 3 y x"]:
         """The model's input exactly as its classifier was meant to get it, crop included."""
-        return self._process(photo)
+        return self._placed(self.prepare(photo, None))
 
-    def _process(self, photo: Photo, **geometry: object) -> Float[Tensor, "1 3 y x"]:
-        # The channel axis is said: a photo that is 3 px wide must not be taken for planes.
-        batch = self.processor(
-            images=photo.pixels, return_tensors="pt", input_data_format="channels_last", **geometry
-        )
+    def _placed(self, pixels: Float[Tensor, "1 3 y x"]) -> Float[Tensor, "1 3 y x"]:
         first = next(self.network.parameters())
-        pixels: Tensor = batch["pixel_values"]
         return pixels.to(device=first.device, dtype=first.dtype)
 
-    def require_eval(self) -> None:
-        """Raises UnsupportedModel in training mode, where dropout would change every row."""
+    def in_bf16(self) -> Backbone:
+        """The same model in bf16, for good: its linear layers' weights are halved in place."""
+        halve(self.network)
+        source = replace(self.source, precision="bf16")
+        return replace(self, source=source, products=HalfProducts())
+
+    def require_plain(self) -> None:
+        """Raises UnsupportedModel in training mode, CaptureError for a compiled network."""
+        refuse_compiled([self.network])
         if self.network.training:
             raise UnsupportedModel(
                 f"{self.name} is in training mode, where dropout changes the rows: "

@@ -3,40 +3,32 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
-from transformers import (
-    AutoConfig,
-    AutoImageProcessor,
-    AutoModel,
-    AutoModelForImageClassification,
-)
+import transformers
+from jaxtyping import Float
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoImageProcessor
 from transformers.utils import logging as chatter
 
+from vitmap.capture import refuse_compiled
 from vitmap.errors import UnsupportedModel
+from vitmap.images import Photo
 from vitmap.maps import Source
 from vitmap.models.backbone import Backbone, parse_device
+from vitmap.models.entry import entry_of, unpacked
+from vitmap.models.facts import with_facts
+from vitmap.models.families import FAMILIES, WINDOWED, Family
 from vitmap.models.hub import Checkpoint
+from vitmap.models.preprocess import Preprocess
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-
-
-# Model type → the tokens before the patches, in the model's own order; registers follow them.
-FAMILIES: dict[str, tuple[str, ...]] = {
-    "vit": ("CLS",),
-    "deit": ("CLS", "distillation"),
-    "dinov2": ("CLS",),
-    "dinov2_with_registers": ("CLS",),
-}
 _TROUBLE = {"missing_keys": "are missing from", "mismatched_keys": "have another shape in"}
-_POOLED = {"vit", "deit"}  # these add a pooling layer, which few checkpoints have weights for
 
 
 def read_checkpoint(
@@ -50,11 +42,12 @@ def read_checkpoint(
     name, place = checkpoint.name, parse_device(device)
     with _quiet():
         config = _read(name, "config.json", AutoConfig.from_pretrained, checkpoint.folder)
-        _require_family(name, config)
+        family = _family(name, config)
         if not checkpoint.weights():
             raise UnsupportedModel(f"{name}: the folder holds no weights (*.safetensors).")
         has_classifier = any("ForImageClassification" in a for a in config.architectures or [])
-        network = _read_network(checkpoint, config, classify and has_classifier, precision)
+        classes = family.classifier if classify and has_classifier else None
+        network = _read_network(checkpoint, config, classes or family.backbone)
         processor = _read(
             name,
             "preprocessor_config.json",
@@ -62,7 +55,16 @@ def read_checkpoint(
             checkpoint.folder,
         )
     source = Source(model=name, revision=checkpoint.revision, digest=checkpoint.digest())
-    return from_transformers(network.to(place), processor, source)
+    backbone = from_transformers(network.to(place), processor, source)
+    return backbone.in_bf16() if precision == "bf16" else backbone
+
+
+def read_settings(checkpoint: Checkpoint) -> dict[str, Any]:
+    """config.json with everything that its class fills in; no weights are read."""
+    settings: dict[str, Any] = _read(
+        checkpoint.name, "config.json", AutoConfig.from_pretrained, checkpoint.folder
+    ).to_dict()
+    return settings
 
 
 def from_transformers(
@@ -72,44 +74,86 @@ def from_transformers(
 
     >>> model = from_transformers(ViTModel.from_pretrained(...), processor)   # doctest: +SKIP
 
-    Nothing on the model is changed. Raises UnsupportedModel where it is no plain ViT.
+    Nothing on the model is changed. Raises UnsupportedModel where it is no plain ViT, CaptureError
+    where it was compiled.
     """
+    refuse_compiled([network])
     source = Source(model=source) if isinstance(source, str) else source
-    config: Any = network.config
-    _require_family(source.model, config)
-    trunk: nn.Module = network.base_model  # type: ignore[assignment]
-    has_classifier = "ForImageClassification" in type(network).__name__
-    registers = [f"register {i}" for i in range(getattr(config, "num_register_tokens", 0))]
+    settings: Any = network.config
+    family = _family(source.model, settings)
+    trunk = _trunk(network, family)
+    config, patch = trunk.config, _pair(trunk.config.patch_size)
+    names = any("ForImageClassification" in base.__name__ for base in type(network).__mro__)
+    count = config.num_register_tokens if family.registers else 0
+    registers = [f"register {i}" for i in range(count)]
+    native, head = _native(config, patch), getattr(trunk, "head", None)
+    whole = entry_of(network, family, patch, native)
     return Backbone(
         name=source.model,
         network=network,
-        trunk=trunk,
-        blocks=_find_blocks(trunk, config, source.model),
+        trunk=entry_of(trunk, family, patch, native),
+        classifier=(lambda pixels: whole(pixels).logits) if names else None,
+        layers=_find_layers(trunk, config, source.model),
         heads=config.num_attention_heads,
-        patch=_pair(config.patch_size),
-        prefix=(*FAMILIES[config.model_type], *registers),
-        processor=processor,
-        labels={int(k): str(v) for k, v in config.id2label.items()} if has_classifier else None,
-        native=_pair(config.image_size),
-        must_ask="interpolate_pos_encoding" in inspect.signature(trunk.forward).parameters,
-        source=_with_facts(source, network),
+        patch=patch,
+        prefix=(*family.prefix, *registers),
+        prepare=partial(_prepare, processor, patch if family.entry == "packed" else None),
+        labels={int(k): str(v) for k, v in settings.id2label.items()} if names else None,
+        native=native,
+        any_size=family.any_shape or (native[0] == native[1] and patch[0] == patch[1]),
+        source=with_facts(source, network, "torchvision", "transformers"),
+        pooling=getattr(head, "attention", None),
+        pooling_heads=config.num_attention_heads,
     )
 
 
-def _read_network(checkpoint: Checkpoint, config: Any, classify: bool, precision: str) -> nn.Module:
-    auto = AutoModelForImageClassification if classify else AutoModel
-    pooling = {} if classify or config.model_type not in _POOLED else {"add_pooling_layer": False}
+def _trunk(network: nn.Module, family: Family) -> Any:
+    """The part that ends with the last layer's tokens: no classifier, no text, no decoder."""
+    for module in network.modules():
+        if any(kind.__name__ == family.backbone for kind in type(module).__mro__):
+            return module
+    return getattr(network, "vision_model", network.base_model)
+
+
+def _prepare(
+    processor: Any, packs: tuple[int, int] | None, photo: Photo, size: tuple[int, int] | None
+) -> Float[Tensor, "1 3 y x"]:
+    if packs is not None and size is not None:  # NaFlex chooses its own size: this one is ours
+        look = Preprocess(
+            tuple(processor.image_mean),
+            tuple(processor.image_std),
+            int(processor.resample),
+            processor.rescale_factor,
+        )
+        return look(photo, size)
+    geometry: dict[str, Any] = {}
+    if size is not None:
+        height, width = size
+        geometry = {"do_resize": True, "size": {"height": height, "width": width}}
+        geometry["do_center_crop"] = False
+    # The channel axis is said: a photo that is 3 px wide must not be taken for planes.
+    batch = processor(
+        images=photo.pixels, return_tensors="pt", input_data_format="channels_last", **geometry
+    )
+    return batch["pixel_values"] if packs is None else unpacked(batch, packs)
+
+
+def _read_network(checkpoint: Checkpoint, config: Any, kind: str) -> nn.Module:
+    model: Any = getattr(transformers, kind)
+    pools = "add_pooling_layer" in inspect.signature(model.__init__).parameters
+    if "vision_config" in config and "ForImageClassification" not in kind:
+        config = config.vision_config  # the vision tower of CLIP and SigLIP, without the text
     network, report = _read(
         checkpoint.name,
         "the weights",
-        auto.from_pretrained,
+        model.from_pretrained,
         checkpoint.folder,
         config=config,
-        dtype=DTYPES[precision],
+        dtype=torch.float32,
         attn_implementation="sdpa",  # the one call a capture can see
         output_loading_info=True,
         ignore_mismatched_sizes=True,  # refused below, in a line that says which
-        **pooling,
+        **({"add_pooling_layer": False} if pools else {}),  # few checkpoints have its weights
     )
     for key, trouble in _TROUBLE.items():
         names = sorted(entry if isinstance(entry, str) else entry[0] for entry in report[key])
@@ -139,15 +183,30 @@ def _read(name: str, part: str, reader: Callable[..., Any], folder: Path, **opti
         raise UnsupportedModel(f"{name}: {part} cannot be read ({reason}).") from error
 
 
-def _require_family(name: str, config: Any) -> None:
+def _family(name: str, config: Any) -> Family:
     if config.model_type not in FAMILIES:
+        known = [kind for kind in FAMILIES if not kind.endswith("_vision_model")]
+        if any(window in config.model_type for window in WINDOWED):
+            raise UnsupportedModel(
+                f"{name}: a {config.model_type!r} model attends within windows: no row of its "
+                f"attention covers the photo. Maps can be read from {', '.join(known)}."
+            )
         raise UnsupportedModel(
             f"{name}: a {config.model_type!r} model; maps can be read exactly from "
-            f"{', '.join(FAMILIES)}."
+            f"{', '.join(known)}."
         )
+    return FAMILIES[config.model_type]
 
 
-def _find_blocks(trunk: nn.Module, config: Any, name: str) -> list[nn.Module]:
+def _native(config: Any, patch: tuple[int, int]) -> tuple[int, int]:
+    """The size it was trained at; SigLIP 2 NaFlex knows a number of patches instead."""
+    if getattr(config, "num_patches", None) and not hasattr(config, "image_size"):
+        side = math.isqrt(config.num_patches)
+        return side * patch[0], side * patch[1]
+    return _pair(config.image_size)
+
+
+def _find_layers(trunk: nn.Module, config: Any, name: str) -> list[nn.Module]:
     """The layers, found by shape rather than by name: names change between versions."""
     depth = config.num_hidden_layers
     lists = [m for m in trunk.modules() if isinstance(m, nn.ModuleList) and len(m) == depth]
@@ -164,23 +223,6 @@ def _pair(size: Any) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
 
 
-def _with_facts(source: Source, network: nn.Module) -> Source:
-    """The source with what the network itself says: precision, device, versions.
-
-    Raises UnsupportedModel for weights of another kind, such as float16.
-    """
-    first = next(network.parameters())
-    precision = {dtype: name for name, dtype in DTYPES.items()}.get(first.dtype)
-    if precision is None:
-        raise UnsupportedModel(
-            f"{source.model}: weights in {first.dtype}: expected float32 or bfloat16. "
-            "Load it with dtype=torch.float32."
-        )
-    libraries = ("torch", "torchvision", "transformers")
-    versions = {library: version(library) for library in libraries}
-    return replace(source, precision=precision, device=str(first.device), versions=versions)
-
-
 @contextmanager
 def _quiet() -> Iterator[None]:
     """transformers prints bars and load reports; what matters of them is raised instead."""
@@ -193,3 +235,17 @@ def _quiet() -> Iterator[None]:
         chatter.set_verbosity(level)
         if bars:
             chatter.enable_progress_bar()
+
+
+def vit_from_state(config: dict[str, Any], state: dict[str, Tensor]) -> nn.Module:
+    """A ViTModel with these weights, under the names that checkpoints on the hub use."""
+    settings: Any = transformers.ViTConfig(**config)
+    with _quiet():
+        network: nn.Module = transformers.ViTModel.from_pretrained(
+            None,
+            config=settings,
+            state_dict=state,
+            attn_implementation="sdpa",
+            add_pooling_layer=False,
+        )
+    return network.eval()

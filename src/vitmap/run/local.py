@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 
-from vitmap.errors import InputError, ModelError, OutputError, PictureError, VitmapError
+from vitmap.errors import InputError, ModelError, OutputError, PictureError, UsageError, VitmapError
 from vitmap.export.original import write_model_input
 from vitmap.export.tensors import read_maps, write_maps
 from vitmap.geometry import View
 from vitmap.images import Photo, read_photo
 from vitmap.maps import AttentionMaps, PatchMap, Prediction
-from vitmap.methods.attention import classify, look
+from vitmap.methods.attention import check_query, classify, look
 from vitmap.models.backbone import Backbone
 from vitmap.render.colormap import palette
 from vitmap.render.scale import RunScale, Scale, scale_of
@@ -66,7 +66,8 @@ class Run:
             _same_weights(self.lineup.classifier, replay.digests[1])
         select(settings.layer, self.lineup.maps.depth, "layer")
         select(settings.head, self.lineup.maps.heads, "head")
-        View.of((100, 100), self.lineup.maps.patch, settings.size)
+        check_query(self.lineup.maps, settings.query, settings.layer)
+        self.lineup.maps.view((100, 100), settings.size, settings.fit)
         self._upper = replay.upper if replay else None
         self._scale: Scale | None = None
         prepare(out)
@@ -129,6 +130,8 @@ class Run:
             return step()
         except (InputError, ModelError) as error:
             return self._failed(job, error)
+        except UsageError as error:  # a point outside this photo, say: inside another
+            return self._failed(job, PictureError(f"{job.path}: {error}"))
         except OSError as error:
             reason = error.strerror or type(error).__name__
             return self._failed(job, OutputError(f"{job.path}: files not written ({reason})."))
@@ -150,7 +153,7 @@ class Run:
                 "run it anew without --replay."
             )
         model, settings = self.lineup.maps, self.settings
-        view = View.of(photo.size, model.patch, settings.size, settings.fit)
+        view = model.view(photo.size, settings.size, settings.fit)
         pixels = model.pixels(photo, view)
         maps, prediction = self._look(photo, view, pixels)
         stage = Stage(self.out, job.name)
@@ -166,14 +169,15 @@ class Run:
     ) -> tuple[AttentionMaps, Prediction | str]:
         """The maps and the label: one forward where both models and both inputs are the same."""
         model, classifier, layers = self.lineup.maps, self.lineup.classifier, self.settings.layer
+        queries = [self.settings.query]
         if classifier is None:
-            maps, _ = look(model, photo, view, pixels, layers)
+            ((maps,),), _ = look(model, [(photo, view)], pixels, layers, queries)
             asked = self.settings.classify
             return maps, "no classifier in reach" if asked else "label not asked for"
         own = classifier.classifier_pixels(photo)
         shared = self.lineup.one_model and torch.equal(own, pixels)
-        maps, logits = look(model, photo, view, pixels, layers, logits=shared)
-        return maps, classify(classifier, own, logits)
+        ((maps,),), logits = look(model, [(photo, view)], pixels, layers, queries, logits=shared)
+        return maps, classify(classifier, own, None if logits is None else logits[0])
 
     def _cells(self, maps: AttentionMaps) -> list[PatchMap]:
         rows = maps.cells(self.settings.head, self.settings.reduce)
@@ -201,6 +205,7 @@ class Run:
             "photo_yx": list(shot.view.source),
             "seen_at_yx": list(shot.view.target),
             "patch_grid_yx": list(shot.view.grid),
+            "query": str(maps.query),
             "prediction": describe_prediction(named) if named else None,
             "maps": [describe(cell, self.settings.threshold) for cell in cells],
             "files": file_names(shot.stage.folder),

@@ -8,6 +8,7 @@ from vitmap.errors import UsageError
 from vitmap.geometry import FITS, UPSAMPLINGS
 from vitmap.maps import REDUCTIONS
 from vitmap.mass import check_share
+from vitmap.query import Query
 from vitmap.registry import suggest
 from vitmap.render.scale import MEANINGS
 
@@ -28,8 +29,9 @@ class Settings:
     model: str | None = None  # None: the default backbone
     classifier: str | None = None  # None: the model's own where it has one, else the default
     classify: bool = True
-    size: int = 480
-    fit: str = "keep"
+    size: int | None = None  # None: 480, or the one size that the model takes
+    fit: str | None = None  # None: keep, or squash where the model takes one size
+    query: str | None = None  # None: the model's own
     layer: str = "-1"
     head: str = "all"
     reduce: str = "none"
@@ -48,7 +50,9 @@ class Settings:
             value = getattr(self, name)
             if value is not None and value not in known:
                 raise suggest(name, value, known)
-        if self.size < 1:
+        if self.query is not None:
+            Query.parse(self.query)
+        if self.size is not None and self.size < 1:
             raise UsageError(f"Size {self.size} asked for: expected pixels, such as 480.")
         if self.classifier and not self.classify:
             raise UsageError("--classifier and --no-classify exclude each other: give one of them.")

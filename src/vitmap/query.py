@@ -1,0 +1,102 @@
+"""Query: whose attention a map shows, as a user names it and as the tokens that ask."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from vitmap.errors import UsageError
+from vitmap.geometry import View
+from vitmap.registry import suggest
+
+Kind = Literal["cls", "distillation", "register", "pool", "mean", "patch"]
+KINDS: tuple[str, ...] = get_args(Kind)
+_FORMS = "cls, distillation, register:0, pool, mean, patch:X,Y or patch:X,Y+X,Y"
+
+
+@dataclass(frozen=True)
+class Query:
+    """Whose attention it is: the token that asks.
+
+    `pool` is the learned query of an attention-pooling head (SigLIP), which asks once, after the
+    last layer. `mean` is the mean over the rows of all patches; `patch` the row of the patch under
+    a point of the photo, or the mean over the patches under several.
+
+    >>> str(Query.parse("patch:120,80"))
+    'patch at 120, 80 px'
+    >>> str(Query.parse("register:2"))
+    'register 2'
+    """
+
+    kind: Kind = "cls"
+    index: int = 0  # which register
+    points: tuple[tuple[float, float], ...] = ()  # (x, y) in the photo's pixels
+
+    @classmethod
+    def parse(cls, text: str) -> Query:
+        """A query from its written form.
+
+        Raises UsageError for text that is none.
+        """
+        kind, _, detail = text.strip().partition(":")
+        if kind not in KINDS:
+            raise suggest("query", kind, KINDS)
+        if kind == "patch":
+            return cls("patch", points=tuple(_point(text, point) for point in detail.split("+")))
+        if kind == "register" and re.fullmatch(r"\d*", detail):
+            return cls("register", index=int(detail or 0))
+        if detail:
+            raise UsageError(f"Query {text!r} is not known: expected {_FORMS}.")
+        return cls(kind)  # type: ignore[arg-type]
+
+    @classmethod
+    def patch(cls, *points: tuple[float, float]) -> Query:
+        """The patch under a point (x, y) of the photo, or the mean over those under several."""
+        return cls("patch", points=tuple((float(x), float(y)) for x, y in points))
+
+    def tokens(self, prefix: Sequence[str], view: View) -> list[int]:
+        """The tokens that ask, by their place in the sequence; more than one: the mean is meant.
+
+        Raises UsageError for a token that the model does not have, or a point outside the photo.
+        """
+        (gy, gx), first = view.grid, len(prefix)
+        if self.kind == "mean":
+            return list(range(first, first + gy * gx))
+        if self.kind == "patch":
+            places = dict.fromkeys(view.patch_at(x, y) for x, y in self.points)
+            if not places:
+                raise UsageError("Query 'patch' names no point: expected patch:X,Y.")
+            return [first + row * gx + column for row, column in places]
+        name = {"cls": "CLS", "register": f"register {self.index}"}.get(self.kind, self.kind)
+        if name not in prefix:
+            has = f"its prefix tokens are {', '.join(prefix)}" if prefix else "it has none"
+            raise UsageError(
+                f"Query {self} asked for, but the model has no such token ({has}): "
+                f"choose one of them, mean, or patch:X,Y."
+            )
+        return [prefix.index(name)]
+
+    def __str__(self) -> str:
+        if self.kind == "patch":
+            points = "; ".join(f"{x:g}, {y:g}" for x, y in self.points)
+            return f"{'patch' if len(self.points) == 1 else 'mean over the patches'} at {points} px"
+        return {
+            "cls": "CLS token",
+            "distillation": "distillation token",
+            "register": f"register {self.index}",
+            "pool": "pooling query",
+            "mean": "mean over patches",
+        }[self.kind]
+
+
+def _point(text: str, point: str) -> tuple[float, float]:
+    try:
+        x, y = (float(number) for number in point.split(","))
+    except ValueError:
+        raise UsageError(
+            f"Query {text!r}: {point!r} is no point: expected X,Y in the photo's pixels, "
+            "such as patch:120,80."
+        ) from None
+    return x, y
