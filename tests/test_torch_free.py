@@ -79,7 +79,8 @@ def test_every_import_is_declared() -> None:
     from test_layers import FILES, imports
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    lines = project["dependencies"] + project["optional-dependencies"]["models"]
+    extras = project["optional-dependencies"]
+    lines = project["dependencies"] + extras["models"] + extras["timm"]
     declared = {re.match(r"[\w-]+", line)[0].replace("-", "_") for line in lines}
     used = {name.split(".")[0] for path in FILES for name in imports(path)}
     third_party = used - set(sys.stdlib_module_names) - {"vitmap"}

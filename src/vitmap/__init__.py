@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from vitmap.export.tensors import read_maps, write_maps
     from vitmap.geometry import View
     from vitmap.images import Photo, read_photo
-    from vitmap.maps import AttentionMaps, Heatmap, PatchMap, Prediction, Query, Source
+    from vitmap.maps import AttentionMaps, Heatmap, PatchMap, Prediction, Source
     from vitmap.mass import keep_mass
-    from vitmap.methods.attention import attend, predict
+    from vitmap.methods.attention import attend, attend_batch, predict
     from vitmap.models.hf import from_transformers
     from vitmap.models.load import load
+    from vitmap.models.timm import from_timm
+    from vitmap.models.torchvision import from_torchvision
+    from vitmap.query import Query
     from vitmap.render.heads import draw_heads
 
 _HOMES = {
@@ -29,12 +32,15 @@ _HOMES = {
     "PatchMap": "maps",
     "Photo": "images",
     "Prediction": "maps",
-    "Query": "maps",
+    "Query": "query",
     "Source": "maps",
     "View": "geometry",
     "VitmapError": "errors",
     "attend": "methods.attention",
+    "attend_batch": "methods.attention",
     "draw_heads": "render.heads",
+    "from_timm": "models.timm",
+    "from_torchvision": "models.torchvision",
     "from_transformers": "models.hf",
     "keep_mass": "mass",
     "load": "models.load",
@@ -55,7 +61,10 @@ __all__ = [
     "View",
     "VitmapError",
     "attend",
+    "attend_batch",
     "draw_heads",
+    "from_timm",
+    "from_torchvision",
     "from_transformers",
     "keep_mass",
     "load",

@@ -60,7 +60,11 @@ class CaptureError(ModelError):
     """The attention call was not seen, or what was seen does not fit."""
 
 
-_OPTIONAL = {"torch", "torchvision", "transformers", "huggingface_hub", "tqdm"}
+# What is missing → the extra that brings it.
+_OPTIONAL = {
+    **dict.fromkeys(("torch", "torchvision", "transformers", "huggingface_hub", "tqdm"), "models"),
+    "timm": "timm",
+}
 
 
 def require_models(error: ModuleNotFoundError) -> Exception:
@@ -68,7 +72,8 @@ def require_models(error: ModuleNotFoundError) -> Exception:
     missing = (error.name or "").partition(".")[0]
     if missing not in _OPTIONAL:
         return error
+    kind = "a model of timm" if missing == "timm" else "a model"
     return ModelUnavailable(
-        f"Running a model needs {missing}, which is not installed: "
-        "pip install 'vitmap[models]'. Saved maps can be read and drawn without it."
+        f"Running {kind} needs {missing}, which is not installed: "
+        f"pip install 'vitmap[{_OPTIONAL[missing]}]'. Saved maps can be read and drawn without it."
     )

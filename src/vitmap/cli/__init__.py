@@ -12,7 +12,8 @@ from vitmap.cli.console import complain, prepare_console
 from vitmap.errors import VitmapError, require_models
 
 COMMANDS = {
-    "map": "maps of one or more pictures (the default: `vitmap IMAGE` is `vitmap map IMAGE`)"
+    "map": "maps of one or more pictures (the default: `vitmap IMAGE` is `vitmap map IMAGE`)",
+    "models": "what --model takes, and what lies on this machine",
 }
 
 

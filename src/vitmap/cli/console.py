@@ -39,12 +39,12 @@ def shown(text: str, encoding: str | None) -> str:
     return text
 
 
-def table(rows: list[list[str]]) -> list[str]:
+def table(rows: list[list[str]], *, numbers: bool = True) -> list[str]:
     """Rows as aligned lines; the first column to the left, numbers to the right."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return [
         "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
+            cell.ljust(width) if i == 0 or not numbers else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows

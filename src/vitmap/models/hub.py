@@ -1,4 +1,4 @@
-"""A model's name → a folder on this disk: given, cached, or fetched from the hub within seconds.
+"""A model's name → files on this disk: given, cached, or fetched within seconds.
 
 A closed network must not hang: before anything is fetched, one small question is put to the hub
 under a deadline, in a thread, since a name look-up that never answers knows no timeout.
@@ -6,10 +6,16 @@ under a deadline, in a thread, since a name look-up that never answers knows no 
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
+import json
 import os
+import re
+import socket
 import threading
-from collections.abc import Callable
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -21,6 +27,8 @@ from vitmap.errors import ModelUnavailable
 EMBEDDED = "embedded"
 DEADLINE = 6.0  # seconds for the hub's first answer, name look-up included
 _SETTINGS = ["config.json", "preprocessor_config.json", "processor_config.json"]
+# Weight files, the best first. A repository may hold one model several times: the first is read.
+_WEIGHTS = ["model.safetensors", "*.safetensors", "pytorch_model.bin", "pytorch_model*.bin"]
 
 
 @dataclass(frozen=True)
@@ -33,11 +41,16 @@ class Checkpoint:
 
     def weights(self) -> list[Path]:
         """The weight files, safetensors before anything else."""
-        for pattern in ("*.safetensors", "pytorch_model*.bin"):
-            found = sorted(self.folder.glob(pattern))
-            if found:
-                return found
-        return []
+        found = (sorted(self.folder.glob(pattern)) for pattern in _WEIGHTS)
+        return next((files for files in found if files), [])
+
+    def is_timm(self) -> bool:
+        """Whether config.json is one of timm, which names an architecture."""
+        try:
+            config = json.loads((self.folder / "config.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            return False
+        return isinstance(config, dict) and "architecture" in config
 
     def digest(self) -> str:
         """sha256 over the weight files, in the order of their names."""
@@ -62,9 +75,50 @@ def find_checkpoint(model: str) -> Checkpoint:
         return Checkpoint(str(folder), folder, None)
     if model.startswith((".", "/", "~")) or model.count("/") > 1 or "\\" in model:
         raise ModelUnavailable(f"{model}: no such folder.")
+    return find_published(model)
+
+
+def find_published(model: str) -> Checkpoint:
+    """The local cache, or the hub: `owner/name` or `owner/name@revision`, never a folder.
+
+    Raises ModelUnavailable with what to do, within seconds, where there is none.
+    """
     repo, _, revision = model.partition("@")
     cached = _cached(repo, revision or "main")
     return cached or _fetch(repo, revision or "main")
+
+
+def find_file(name: str, url: str) -> Path:
+    """A file that a library publishes at a URL: from torch's cache (TORCH_HOME), or fetched.
+
+    The URL ends in `-HASH.pth`: what is fetched is checked by it.
+
+    Raises ModelUnavailable with what to do, within seconds, where there is none.
+    """
+    import torch
+
+    file = url.rsplit("/", 1)[-1]
+    place = Path(torch.hub.get_dir()) / "checkpoints" / file
+    if place.is_file():
+        return place
+    try:
+        if _offline():
+            raise OSError("HF_HUB_OFFLINE is set")
+        request = urllib.request.Request(url, method="HEAD")
+        _within_deadline(lambda: urllib.request.urlopen(request, timeout=DEADLINE).close())
+        place.parent.mkdir(parents=True, exist_ok=True)
+        digest = re.search(r"-([0-9a-f]{8,})\.", file)
+        with _no_wait_without_end():
+            torch.hub.download_url_to_file(
+                url, str(place), digest and digest.group(1), progress=False
+            )
+    except Exception as error:  # urllib, http, socket and torch.hub each raise their own
+        raise ModelUnavailable(
+            f"{name}: {file} is not in the local cache and could not be fetched "
+            f"({_first_line(error)}). On a machine with a network fetch {url} and copy it to "
+            f"{place}."
+        ) from error
+    return place
 
 
 def _cached(repo: str, revision: str) -> Checkpoint | None:
@@ -81,21 +135,20 @@ def _cached(repo: str, revision: str) -> Checkpoint | None:
         return None
     folder = Path(config).parent
     found = Checkpoint(repo, folder, folder.name)
-    return found if found.weights() and (folder / "preprocessor_config.json").exists() else None
+    complete = (folder / "preprocessor_config.json").exists() or found.is_timm()
+    return found if found.weights() and complete else None
 
 
 def _fetch(repo: str, revision: str) -> Checkpoint:
-    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    if constants.HF_HUB_OFFLINE or os.environ.get("TRANSFORMERS_OFFLINE", "0") == "1":
+    if _offline():
         raise _unavailable(repo, "it is not in the local cache, and HF_HUB_OFFLINE is set")
     info = _ask_hub(repo, revision)
-    files = [entry.rfilename for entry in info.siblings or []]
-    weights = [name for name in files if "/" not in name and name.endswith(".safetensors")]
-    patterns = ["*.safetensors", "*.safetensors.index.json"]
-    if not weights:
-        patterns = ["pytorch_model*.bin", "pytorch_model.bin.index.json"]
+    files = [entry.rfilename for entry in info.siblings or [] if "/" not in entry.rfilename]
+    best = next((pattern for pattern in _WEIGHTS if fnmatch.filter(files, pattern)), _WEIGHTS[0])
+    patterns = [best, f"{best}.index.json"]
     try:
         folder = snapshot_download(
             repo, revision=revision, allow_patterns=[*_SETTINGS, *patterns], etag_timeout=DEADLINE
@@ -135,6 +188,13 @@ def _ask_hub(repo: str, revision: str) -> Any:
         raise _unavailable(repo, f"the hub did not answer ({_first_line(error)})") from error
 
 
+def _offline() -> bool:
+    """Whether the user wished that nobody is asked."""
+    from huggingface_hub import constants
+
+    return constants.HF_HUB_OFFLINE or os.environ.get("TRANSFORMERS_OFFLINE", "0") == "1"
+
+
 @cache
 def _outage() -> str | None:
     """Why the hub is out of reach, or None where it answers anything at all."""
@@ -168,6 +228,17 @@ def _within_deadline(ask: Callable[[], Any]) -> Any:
     return answers[0]
 
 
+@contextmanager
+def _no_wait_without_end() -> Iterator[None]:
+    """A connection that falls silent is given up; torch.hub alone would wait for ever."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DEADLINE)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
 def _first_line(error: BaseException) -> str:
     text = str(error).strip()
     return text.splitlines()[0] if text else type(error).__name__
@@ -178,3 +249,31 @@ def _unavailable(repo: str, reason: str) -> ModelUnavailable:
         f"{repo}: {reason}. On a machine with a network run `hf download {repo}` and copy the "
         "folder here, then name it (--model FOLDER)."
     )
+
+
+def cached_checkpoints() -> list[Checkpoint]:
+    """Every model in the local cache that has a config.json, newest revision of each; no network.
+
+    Broken corners of a cache are left out, as huggingface_hub reads it.
+    """
+    from huggingface_hub import constants, scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound
+
+    try:
+        repos = scan_cache_dir(constants.HF_HUB_CACHE).repos
+    except CacheNotFound:
+        return []
+    found = []
+    for repo in sorted(repos, key=lambda repo: repo.repo_id):
+        for revision in sorted(repo.revisions, key=lambda revision: -revision.last_modified)[:1]:
+            if repo.repo_type == "model" and (revision.snapshot_path / "config.json").is_file():
+                place = revision.snapshot_path
+                found.append(Checkpoint(repo.repo_id, place, revision.commit_hash))
+    return found
+
+
+def cached_files(pattern: str) -> list[Path]:
+    """Weight files in torch's own cache (TORCH_HOME), found without importing torch."""
+    cache_home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    home = Path(os.environ.get("TORCH_HOME", cache_home / "torch"))
+    return sorted((home / "hub" / "checkpoints").glob(pattern))

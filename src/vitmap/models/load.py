@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vitmap.errors import ModelUnavailable, UnsupportedModel, UsageError
+from vitmap.errors import ModelUnavailable, UnsupportedModel, UsageError, require_models
 from vitmap.models.backbone import Backbone
-from vitmap.models.hf import DTYPES, read_checkpoint
+from vitmap.models.facts import PRECISIONS
 from vitmap.models.hub import EMBEDDED, find_checkpoint
+from vitmap.registry import Registry
 
 MAPS = "facebook/dino-vits8"
 CLASSIFIER = "google/vit-base-patch16-224"
+
+# What stands before the colon in `timm:NAME`; read(NAME, precision, device, classify) → Backbone.
+# A third party adds its own under the entry-point group `vitmap.model_library`.
+model_libraries = Registry(
+    "model library",
+    {"timm": "vitmap.models.timm:read", "torchvision": "vitmap.models.torchvision:read"},
+)
 
 
 def load(
@@ -20,7 +28,10 @@ def load(
     device: str = "auto",
     classify: bool = True,
 ) -> Backbone:
-    """A Hugging Face id (`owner/name`, `owner/name@revision`), a local folder, or `embedded`.
+    """A model by its name.
+
+    A Hugging Face id (`owner/name`, `owner/name@revision`), `timm:NAME`, `torchvision:NAME`, a
+    local folder in the layout of Hugging Face or timm, a DINO checkpoint (`.pth`), or `embedded`.
 
     >>> model = load("facebook/dino-vits8")    # doctest: +SKIP
     >>> model.depth, model.heads, model.patch  # doctest: +SKIP
@@ -29,11 +40,37 @@ def load(
     `classify=False` leaves a classifier's head unread.
 
     Raises ModelUnavailable where it cannot be had, UnsupportedModel where it cannot be read
-    exactly, UsageError for an unknown precision.
+    exactly, UsageError for an unknown precision or library.
     """
-    if precision not in DTYPES:
-        raise UsageError(f"Precision {precision!r} is not known: choose {' or '.join(DTYPES)}.")
-    return read_checkpoint(find_checkpoint(str(model)), precision, device, classify)
+    if precision not in PRECISIONS:
+        raise UsageError(f"Precision {precision!r} is not known: choose {' or '.join(PRECISIONS)}.")
+    try:
+        return _read(str(model), precision, device, classify)
+    except ModuleNotFoundError as error:
+        raise require_models(error) from error
+
+
+def _read(name: str, precision: str, device: str, classify: bool) -> Backbone:
+    """Each library is imported only where one of its models is named."""
+    library, colon, rest = name.partition(":")
+    prefixed = len(library) > 1 and library.replace("_", "").isalnum()  # C:\ is a drive
+    if colon and prefixed and not Path(name).exists():
+        backbone: Backbone = model_libraries.get(library)(rest, precision, device, classify)
+        return backbone
+    from vitmap.models import dino
+
+    if name.endswith(dino.SUFFIXES) and Path(name).is_file():
+        return dino.read(Path(name).resolve(), precision, device)
+    if name.endswith(dino.SUFFIXES[:2]) and name.startswith((".", "/", "~")):
+        raise ModelUnavailable(f"{name}: no such file.")
+    checkpoint = find_checkpoint(name)
+    if checkpoint.is_timm():
+        from vitmap.models import timm
+
+        return timm.read_folder(checkpoint, precision, device, classify)
+    from vitmap.models.hf import read_checkpoint
+
+    return read_checkpoint(checkpoint, precision, device, classify)
 
 
 def load_default(*, precision: str = "fp32", device: str = "auto") -> tuple[Backbone, str | None]:
