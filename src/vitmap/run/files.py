@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
+
 from vitmap.export.original import write_head
 from vitmap.export.png import write_heatmap, write_mask, write_picture
 from vitmap.images import Photo
@@ -36,19 +38,23 @@ def write_files(
         else:
             _write_map(folder, photo, cell, scale, settings)
 
-    # Most of the time goes into zlib, which lets other threads run.
+    def write_figure() -> None:
+        figure = draw_heads(
+            photo,
+            rows,
+            scale,
+            prediction=prediction,
+            threshold=settings.threshold,
+            colormap=settings.colormap,
+            upsample=settings.upsample,
+        )
+        write_picture(folder / "heads.png", np.asarray(figure), figure.info["dpi"][0])
+
+    # Most of the time goes into numpy and zlib, which let other threads run.
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        longest = pool.submit(write_figure)
         list(pool.map(write, cells))
-    figure = draw_heads(
-        photo,
-        rows,
-        scale,
-        prediction=prediction,
-        threshold=settings.threshold,
-        colormap=settings.colormap,
-        upsample=settings.upsample,
-    )
-    figure.save(folder / "heads.png", compress_level=3, dpi=figure.info["dpi"])
+        longest.result()
 
 
 def _write_map(
