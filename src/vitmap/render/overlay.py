@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, UInt8, UInt16
+from jaxtyping import Bool, UInt8
 
 OPACITY = np.linspace(0.10, 0.80, 256)  # of the colour over the photo, from dark to bright
 _DIMMED = 0.22  # brightness outside a mask
@@ -16,10 +16,12 @@ def overlay(
     colors: UInt8[np.ndarray, "256 3"],
 ) -> UInt8[np.ndarray, "y x 3"]:
     """The photo in grey under the map's colours: the brighter the map, the more of its colour."""
+    # There are but 256 levels over 256 greys: every pixel is looked up in the table of their mixes.
     tint = np.rint(colors * OPACITY[:, None]).astype(np.uint8)
-    shine = np.rint(256 * (1 - OPACITY)).astype(np.uint16)
-    under = (_gray(photo) * shine[levels] >> 8).astype(np.uint8)
-    return tint[levels] + under[:, :, None]
+    shine = np.rint(256 * (1 - OPACITY)).astype(int)
+    under = (np.multiply.outer(shine, np.arange(256)) >> 8).astype(np.uint8)
+    mixes = (tint[:, None] + under[:, :, None]).reshape(-1, 3)
+    return np.take(mixes, levels * np.uint16(256) + _gray(photo), axis=0)
 
 
 def cut_out(
@@ -43,6 +45,6 @@ def _edge(mask: Bool[np.ndarray, "y x"]) -> Bool[np.ndarray, "y x"]:
     return mask & ~inside
 
 
-def _gray(photo: UInt8[np.ndarray, "y x 3"]) -> UInt16[np.ndarray, "y x"]:
+def _gray(photo: UInt8[np.ndarray, "y x 3"]) -> UInt8[np.ndarray, "y x"]:
     red, green, blue = (photo[:, :, channel].astype(np.uint16) for channel in range(3))
-    return (red * _GRAY[0] + green * _GRAY[1] + blue * _GRAY[2]) >> 8
+    return (red * _GRAY[0] + green * _GRAY[1] + blue * _GRAY[2] >> 8).astype(np.uint8)
