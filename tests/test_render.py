@@ -15,6 +15,7 @@ from vitmap.geometry import View
 from vitmap.maps import AttentionMaps, Prediction, Source
 from vitmap.query import Query
 from vitmap.render.colormap import palette
+from vitmap.render.fonts import runs
 from vitmap.render.heads import _cell_size, _size, display_name
 from vitmap.render.overlay import cut_out, overlay
 from vitmap.render.page import dots
@@ -94,6 +95,17 @@ def test_overlay_is_the_photo_where_dark_and_the_colour_where_bright() -> None:
         levels = np.full((4, 6), level, np.uint8)
         expected = gray[..., None] * (1 - opacity) + colors[level] * opacity
         assert np.abs(overlay(photo, levels, colors) - expected).max() < 3
+
+
+def test_overlay_mixes_every_level_with_every_gray_exactly() -> None:
+    levels, gray = (axis.astype(np.uint8) for axis in np.mgrid[:256, :256])
+    opacity = np.linspace(0.10, 0.80, 256)[:, None, None]
+    tint = np.rint(palette()[:, None] * opacity).astype(int)
+    shine = np.rint(256 * (1 - opacity)).astype(int)
+    photo = np.repeat(gray[:, :, None], 3, axis=2)
+    np.testing.assert_array_equal(
+        overlay(photo, levels, palette()), tint + (photo.astype(int) * shine >> 8)
+    )
 
 
 def test_cut_out_keeps_the_photo_inside_the_mask_alone() -> None:
@@ -196,9 +208,13 @@ def test_labels_never_confuse_layers_with_heads() -> None:
 
 
 def test_a_file_name_is_drawn_as_it_is_or_with_a_question_mark() -> None:
-    from vitmap.render.fonts import drawable, family
+    def drawn(text: str, cut: str = "") -> list[tuple[str, str]]:
+        return [(part, font.getname()[0]) for part, font in runs(text, 12.5, cut)]
 
-    assert drawable("part $x$ №7") == r"part \$x\$ №7"
-    assert drawable("a\ue000b") == "a?b"
-    assert family("Prüfung") == ["DejaVu Sans"]
-    assert family("検査")[0] == "DejaVu Sans"
+    for cut in ("", "Bold", "Oblique"):
+        assert drawn("part $x$ №7 Prüfung", cut) == [("part $x$ №7 Prüfung", "DejaVu Sans")]
+        assert "".join(part for part, _ in drawn("a\ue000\nb", cut)) == "a??b"
+    plain, wide, suffix = drawn("nr. 検査.jpg")
+    assert plain == ("nr. ", "DejaVu Sans")
+    assert wide == ("??", "DejaVu Sans") or (wide[0] == "検査" and wide[1] != "DejaVu Sans")
+    assert suffix == (".jpg", "DejaVu Sans")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from functools import cache
+from itertools import groupby
+from pathlib import Path
 
-from matplotlib import font_manager
+import matplotlib
 from matplotlib.ft2font import FT2Font
+from PIL import ImageFont
 
 # Many of the fonts below have no bold cut: the plain one will do, and nobody needs to be told.
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
-_DEFAULT = "DejaVu Sans"
 _WIDE = [  # families with Japanese, Chinese or Korean glyphs, by system
     "Noto Sans CJK JP",
     "Noto Sans JP",
@@ -29,31 +32,57 @@ _WIDE = [  # families with Japanese, Chinese or Korean glyphs, by system
     "Arial Unicode MS",
 ]
 
-
-def family(text: str) -> list[str]:
-    """Families in the order to try, glyph by glyph: the plain one, then one for what it lacks."""
-    if _covers(_DEFAULT, text):
-        return [_DEFAULT]
-    return [_DEFAULT, *_installed()]
+_SHAPED = "\u0590", "\u1fff"  # Hebrew, Arabic, Hindi … : letters depend on their neighbours
+_File = tuple[str, int]  # a font's path, and which of the fonts in it
 
 
-def drawable(text: str) -> str:
-    """The text with a question mark for each character that no installed font can draw."""
-    glyphs = set().union(*(_glyphs(name) for name in family(text)))
-    shown = "".join(c if ord(c) in glyphs else "?" for c in text)
-    return shown.replace("$", r"\$")  # a file name is no formula
+def runs(text: str, pixels: float, cut: str = "") -> Iterator[tuple[str, ImageFont.FreeTypeFont]]:
+    """The text in parts, each with the font that draws it; a cut is "", "Bold" or "Oblique".
 
-
-def _covers(name: str, text: str) -> bool:
-    return all(ord(character) in _glyphs(name) for character in text)
+    A character that no installed font can draw becomes a question mark.
+    """
+    # The plain layout spaces small type more evenly.
+    shaped = any(_SHAPED[0] <= character <= _SHAPED[1] for character in text)
+    layout = ImageFont.Layout.RAQM if shaped else ImageFont.Layout.BASIC
+    for file, part in groupby(text, lambda character: _file(character, cut)):
+        shown = "".join(part)
+        if file is None:
+            file, shown = _plain(cut), "?" * len(shown)
+        yield shown, _font(file, pixels, layout)
 
 
 @cache
-def _installed() -> list[str]:
+def _file(character: str, cut: str) -> _File | None:
+    """The first font that has the character; beyond the plain one they are sought when needed."""
+    if ord(character) in _glyphs(_plain(cut)):
+        return _plain(cut)
+    return next((file for file in _wide(cut) if ord(character) in _glyphs(file)), None)
+
+
+@cache
+def _plain(cut: str) -> _File:
+    """DejaVu Sans, which matplotlib brings along."""
+    name = f"DejaVuSans-{cut}.ttf" if cut else "DejaVuSans.ttf"
+    return str(Path(matplotlib.get_data_path(), "fonts", "ttf", name)), 0
+
+
+@cache
+def _wide(cut: str) -> list[_File]:
+    from matplotlib import font_manager  # lists every installed font: seconds, the first time
+
     names = {font.name for font in font_manager.fontManager.ttflist}
-    return [name for name in _WIDE if name in names]
+    weight = "bold" if cut == "Bold" else "normal"
+    known = [name for name in _WIDE if name in names]
+    wanted = [font_manager.FontProperties(family=name, weight=weight) for name in known]
+    found = [font_manager.findfont(font) for font in wanted]
+    return [(str(file), getattr(file, "face_index", 0)) for file in found]
 
 
 @cache
-def _glyphs(name: str) -> frozenset[int]:
-    return frozenset(FT2Font(font_manager.findfont(name)).get_charmap())
+def _glyphs(file: _File) -> frozenset[int]:
+    return frozenset(FT2Font(file[0]).get_charmap())
+
+
+@cache
+def _font(file: _File, pixels: float, layout: ImageFont.Layout) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(file[0], pixels, index=file[1], layout_engine=layout)

@@ -61,6 +61,7 @@ def draw_heads(
     paper = max(left + (last_column + 1) * (width + _GAP) - _GAP + _MARGIN, _NARROWEST)
     body = max((last_line + 1) * step, _CAPTION + panel[1] + 1.3)
     page = Page(paper, _HEADER + body + _footer(notes, paper))
+    small = _resized(photo, width, height)
     _title(page, photo, cells[0])
     _photo_panel(page, photo, prediction, panel)
     for (line, column), cell in places:
@@ -71,7 +72,6 @@ def draw_heads(
         page.picture(x, y + _CAPTION, palette(colormap)[levels])
         if with_masks:
             kept = view.to_pixels(cell.keep_mass(threshold).astype(np.float32)) > 0
-            small = _resized(photo, width, height)
             page.picture(x, y + _CAPTION + height + _GAP, cut_out(small, kept))
     _legend(page, scale, cells, notes, colormap)
     return page.render()
@@ -105,7 +105,7 @@ def _title(page: Page, photo: Photo, cell: PatchMap) -> None:
     view, most = cell.view, letters(page.width - 2 * _MARGIN, 13)
     asks = f": what the {cell.query} attends to"
     title = shorten(photo.name, max(12, most - len(asks))) + asks
-    page.text(_MARGIN, 0.36, title, size=13, weight="bold")
+    page.text(_MARGIN, 0.36, title, size=13, cut="Bold")
     page.text(
         _MARGIN,
         0.58,
@@ -119,7 +119,7 @@ def _title(page: Page, photo: Photo, cell: PatchMap) -> None:
 def _photo_panel(
     page: Page, photo: Photo, prediction: Prediction | str, panel: tuple[float, float]
 ) -> None:
-    page.text(_MARGIN, _HEADER + 0.17, "photo", size=10, weight="bold")
+    page.text(_MARGIN, _HEADER + 0.17, "photo", size=10, cut="Bold")
     page.picture(_MARGIN, _HEADER + _CAPTION, _resized(photo, *panel))
     y = _HEADER + _CAPTION + panel[1] + 0.24
     if isinstance(prediction, str):
@@ -139,7 +139,7 @@ def _photo_panel(
 def _caption(
     page: Page, x: float, y: float, cell: PatchMap, threshold: float, width: float
 ) -> None:
-    page.text(x, y + 0.17, shorten(cell.label, letters(width, 9)), size=9, weight="bold")
+    page.text(x, y + 0.17, shorten(cell.label, letters(width, 9)), size=9, cut="Bold")
     area = float(cell.keep_mass(threshold).mean())
     page.text(x, y + 0.31, f"peak {float(cell.uniform.max()):.3g}×", size=6.5, color=QUIET)
     page.text(x, y + 0.43, f"mask {area:.1%} of photo", size=6.5, color=QUIET)
@@ -154,18 +154,18 @@ def _legend(
     x = _MARGIN + bar
     if scale.upper is None:
         page.text(_MARGIN, y + 0.27, "own minimum", size=7)
-        page.text(x, y + 0.27, "own maximum", size=7, ha="right")
+        page.text(x, y + 0.27, "own maximum", size=7, ends=True)
     else:
         above = sum(int((cell.uniform > np.float32(scale.upper)).sum()) for cell in cells)
         page.picture(x + 0.08, y, np.broadcast_to(colors[-1], (dots(0.13), dots(0.20), 3)))
         patches = "1 patch" if above == 1 else f"{above} patches"
         page.text(x + 0.34, y + 0.11, f"hotter than the scale: {patches}", size=7)
         page.text(_MARGIN, y + 0.27, "0", size=7)
-        page.text(x, y + 0.27, f"{scale.upper:.3g}×", size=7, ha="right")
+        page.text(x, y + 0.27, f"{scale.upper:.3g}×", size=7, ends=True)
     y += 0.47
     for note in notes:
-        style, color = ("italic", QUIET) if note is CAVEAT else ("normal", INK)
-        y = page.paragraph(_MARGIN, y, note, color=color, style=style)
+        cut, color = ("Oblique", QUIET) if note is CAVEAT else ("", INK)
+        y = page.paragraph(_MARGIN, y, note, color=color, cut=cut)
 
 
 def _notes(scale: Scale, threshold: float) -> list[str]:

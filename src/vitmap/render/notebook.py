@@ -53,7 +53,7 @@ def _sheet(rows: list[list[PatchMap]]) -> bytes:
     for line, row in enumerate(rows):
         for column, cell in enumerate(row):
             x, y = _MARGIN + column * (width + 0.1), 0.5 + line * (height + 0.3)
-            page.text(x, y + 0.15, cell.label, weight="bold")
+            page.text(x, y + 0.15, cell.label, cut="Bold")
             small = Image.fromarray(palette()[scale.levels(cell.uniform)])
             shown = small.resize((dots(width), dots(height)), Image.Resampling.NEAREST)
             page.picture(x, y + 0.2, np.asarray(shown))

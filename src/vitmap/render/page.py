@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from vitmap.render.fonts import drawable, family
+from vitmap.render.fonts import runs
 
 DPI = 120
 INK, QUIET = "#1a1a1a", "#666666"
@@ -24,45 +21,45 @@ class Page:
 
     def __init__(self, width: float, height: float) -> None:
         self.width, self.height = width, height
-        self._paper = np.full((dots(height), dots(width), 3), 255, dtype=np.uint8)
-        size = dots(width) / DPI, dots(height) / DPI
-        self._figure = Figure(figsize=size, dpi=DPI, facecolor=(1, 1, 1, 0))
+        self._paper = Image.new("RGB", (dots(width), dots(height)), "white")
+        self._paper.info["dpi"] = (DPI, DPI)
+        self._pen = ImageDraw.Draw(self._paper)
 
     def picture(self, x: float, y: float, pixels: UInt8[np.ndarray, "y x 3"]) -> None:
         """Pixels as they are, one a dot, with their upper left corner at (x, y)."""
-        top, left = dots(y), dots(x)
-        self._paper[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
+        self._paper.paste(Image.fromarray(pixels), (dots(x), dots(y)))
 
     def text(
-        self, x: float, y: float, text: str, *, size: float = 8, color: str = INK, **style: Any
+        self,
+        x: float,
+        y: float,
+        text: str,
+        *,
+        size: float = 8,
+        color: str = INK,
+        cut: str = "",
+        ends: bool = False,
     ) -> None:
-        """One line of text whose baseline starts at (x, y)."""
-        self._figure.text(
-            x / self.width,
-            1 - y / self.height,
-            drawable(text),
-            fontsize=size,
-            color=color,
-            family=family(text),
-            **style,
-        )
+        """One line of text whose baseline starts at (x, y), or ends there."""
+        parts = list(runs(text, size * DPI / 72, cut))
+        lengths = [font.getlength(part) for part, font in parts]
+        left = dots(x) - (sum(lengths) if ends else 0)
+        for (part, font), length in zip(parts, lengths, strict=True):
+            self._pen.text((round(left), dots(y)), part, fill=color, font=font, anchor="ls")
+            left += length
 
-    def paragraph(self, x: float, y: float, text: str, *, size: float = 7, **style: Any) -> float:
+    def paragraph(
+        self, x: float, y: float, text: str, *, size: float = 7, color: str = INK, cut: str = ""
+    ) -> float:
         """Text wrapped to the paper's width, a line every LINE inches; where the next one goes."""
         for line in wrapped(text, self.width - 2 * x, size):
-            self.text(x, y, line, size=size, **style)
+            self.text(x, y, line, size=size, color=color, cut=cut)
             y += LINE
         return y
 
     def render(self) -> Image.Image:
         """The page as a picture of DPI dots an inch."""
-        canvas = FigureCanvasAgg(self._figure)
-        canvas.draw()
-        words = Image.fromarray(np.asarray(canvas.buffer_rgba()))
-        image = Image.fromarray(self._paper)
-        image.paste(words, mask=words)
-        image.info["dpi"] = (DPI, DPI)
-        return image
+        return self._paper
 
 
 def dots(inches: float) -> int:
