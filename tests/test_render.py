@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 
 import matplotlib
@@ -152,6 +153,19 @@ def test_every_figure_shows_every_map_whole(
             drawn = palette()[scale.levels(small.to_pixels(cell.uniform))]
             if cell.heads[0] in (0, heads - 1):
                 assert stands_in(pixels, drawn), f"{cell.label} is not in the figure"
+
+
+def test_a_drawn_figure_leaves_nothing_for_the_collector() -> None:
+    """A long run draws thousands: what only the collector frees would pile up until it comes."""
+    maps, photo = maps_of(), photo_of((40, 60))
+    vitmap.draw_heads(photo, maps)  # fonts and palettes are kept
+    gc.collect()
+    gc.disable()
+    try:
+        vitmap.draw_heads(photo, maps)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def stands_in(page: np.ndarray, picture: np.ndarray) -> bool:
