@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib.image
 import numpy as np
 from jaxtyping import Float
 from PIL import Image
@@ -28,6 +27,8 @@ def write_model_input(path: Path, pixels: Float[np.ndarray, "3 y x"]) -> None:
 
 def write_head(path: Path, cell: PatchMap, scale: Scale, colormap: str, upsample: str) -> None:
     """One head at the model's own size; with the scale `cell` just what `imsave` makes of it."""
+    import matplotlib.image  # half of matplotlib: only where these files are asked for
+
     if scale.upper is None:
         values, low, high = cell.values, None, None
     else:
