@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+from dataclasses import replace
 
 import matplotlib
 import numpy as np
@@ -201,6 +202,23 @@ def test_maps_and_photos_show_themselves_in_a_notebook() -> None:
         image.load()
         assert image.format == "PNG"
     assert hasattr(vitmap.draw_heads(photo_of((40, 60)), maps), "_repr_png_")
+
+
+def test_a_patch_that_asks_is_framed_at_its_own_place() -> None:
+    green = (10, 200, 30)
+    photo = vitmap.read_photo(np.full((40, 60, 3), green, dtype=np.uint8))
+    plain = maps_of(source=(40, 60))
+    rows, columns = plain.view.grid
+    x, y = 45.0, 10.0
+    asked = replace(plain, query=Query.patch((x, y)))
+    one, other = (np.asarray(vitmap.draw_heads(photo, maps)).astype(int) for maps in (plain, asked))
+    panel = np.argwhere((one[:, :400] == green).all(axis=2))
+    (top, left), (bottom, right) = panel.min(axis=0), panel.max(axis=0)
+    changed = np.argwhere(np.abs(one - other).sum(axis=2)[top : bottom + 1, left : right + 1] > 0)
+    down, across = changed.mean(axis=0) / (bottom - top, right - left)
+    row, column = plain.view.patch_at(x, y)
+    assert down * rows == pytest.approx(row + 0.5, abs=0.1)
+    assert across * columns == pytest.approx(column + 0.5, abs=0.1)
 
 
 def test_labels_never_confuse_layers_with_heads() -> None:

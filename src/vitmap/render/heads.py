@@ -12,6 +12,7 @@ from PIL import Image
 from vitmap.geometry import View
 from vitmap.images import Photo
 from vitmap.maps import AttentionMaps, PatchMap, Prediction
+from vitmap.query import Query
 from vitmap.render.caveat import CAVEAT
 from vitmap.render.colormap import DEFAULT, palette
 from vitmap.render.overlay import cut_out
@@ -57,13 +58,14 @@ def draw_heads(
     last_line, last_column = (
         max(axis) for axis in zip(*(place for place, _ in places), strict=True)
     )
-    notes = _notes(scale, threshold)
+    notes = _notes(scale, threshold, cells[0].query)
     paper = max(left + (last_column + 1) * (width + _GAP) - _GAP + _MARGIN, _NARROWEST)
     body = max((last_line + 1) * step, _CAPTION + panel[1] + 1.3)
     page = Page(paper, _HEADER + body + _footer(notes, paper))
     small = _resized(photo, width, height)
     _title(page, photo, cells[0])
     _photo_panel(page, photo, prediction, panel)
+    _mark_query(page, cells[0], panel)
     for (line, column), cell in places:
         x, y = left + column * (width + _GAP), _HEADER + line * step
         _caption(page, x, y, cell, threshold, width)
@@ -136,6 +138,16 @@ def _photo_panel(
     )
 
 
+def _mark_query(page: Page, cell: PatchMap, panel: tuple[float, float]) -> None:
+    """Frames round the patches that ask; other queries have no place on the photo."""
+    (height, width), view = cell.view.source, cell.view
+    across, down = panel[0] / width, panel[1] / height
+    for place in {view.patch_at(*point) for point in cell.query.points}:
+        x0, y0, x1, y1 = view.box(*place)
+        left, top = _MARGIN + x0 * across, _HEADER + _CAPTION + y0 * down
+        page.frame(left, top, (x1 - x0) * across, (y1 - y0) * down)
+
+
 def _caption(
     page: Page, x: float, y: float, cell: PatchMap, threshold: float, width: float
 ) -> None:
@@ -168,7 +180,7 @@ def _legend(
         y = page.paragraph(_MARGIN, y, note, color=color, cut=cut)
 
 
-def _notes(scale: Scale, threshold: float) -> list[str]:
+def _notes(scale: Scale, threshold: float, query: Query) -> list[str]:
     """How to read the figure, and what it cannot show."""
     if scale.upper is None:
         reading = f"Scale: {scale.name} ({scale.meaning})."
@@ -177,11 +189,13 @@ def _notes(scale: Scale, threshold: float) -> list[str]:
             "Attention in multiples of uniform attention (1× = no preference). "
             f"Scale: {scale.name} ({scale.meaning}; upper end: {PERCENTILE:g}th percentile)."
         )
-    labels = (
-        "L is the layer, H one head within it; both count from 0. Mask: the fewest patches that "
-        f"hold {100 * threshold:g}% of a map's patch mass."
-    )
-    return [reading, labels, CAVEAT]
+    labels = {
+        "pool": "H is a head, counted from 0, of the pooling head that follows the last layer.",
+        "patch": "L is the layer, H one head within it; both count from 0. The frame marks the "
+        "patch that asks.",
+    }.get(query.kind, "L is the layer, H one head within it; both count from 0.")
+    mask = f"Mask: the fewest patches that hold {100 * threshold:g}% of a map's patch mass."
+    return [reading, f"{labels} {mask}", CAVEAT]
 
 
 def _footer(notes: Sequence[str], width: float) -> float:

@@ -29,6 +29,13 @@ class Page:
         """Pixels as they are, one a dot, with their upper left corner at (x, y)."""
         self._paper.paste(Image.fromarray(pixels), (dots(x), dots(y)))
 
+    def frame(self, x: float, y: float, width: float, height: float) -> None:
+        """An empty box, dark within light, to be seen on any photo."""
+        corner, far = (dots(x), dots(y)), (dots(x + width), dots(y + height))
+        for grow, color in ((2, "white"), (1, INK), (0, INK), (-1, "white")):
+            box = (corner[0] - grow, corner[1] - grow, far[0] + grow, far[1] + grow)
+            self._pen.rectangle(box, outline=color)
+
     def text(
         self,
         x: float,
