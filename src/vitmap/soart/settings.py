@@ -1,0 +1,101 @@
+"""TableSettings: everything that the numbers of a table depend on besides the pictures."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from vitmap.errors import UsageError
+from vitmap.registry import suggest
+
+VARIANTS = ("mean-l2", "sum-chebyshev", "rt")
+COLORS = ("gray", "rgb-joint", "rgb-split")
+
+
+@dataclass(frozen=True)
+class TableSettings:
+    """How pictures become metrics. Y2 and Y3 depend on all of it, so tables never mix settings.
+
+    >>> TableSettings().columns
+    4
+    """
+
+    variant: str = "mean-l2"
+    size: int = 30  # pixels a side that a picture is shrunk to
+    kernel: int = 5  # pixels a side
+    grid: tuple[int, int] = (2, 2)  # rows and columns of areas, each a column of the tables
+    color: str = "gray"
+    decimals: int | None = None  # responses and metrics rounded; the original program's files: 3
+    full: float | None = None  # what white becomes; None: the variant's own, 1 or 255
+    standard: str = ""  # sha256 over the standard's responses
+
+    @property
+    def white(self) -> float:
+        """The value of a white pixel: 1 for `sum-chebyshev`, 255 for the others, or as given."""
+        return self.full or (1.0 if self.variant == "sum-chebyshev" else 255.0)
+
+    @property
+    def metrics(self) -> int:
+        """Tables: three, but two for `rt`, which has no Y3."""
+        return 2 if self.variant == "rt" else 3
+
+    @property
+    def columns(self) -> int:
+        """Columns of a table: areas, times three for `rgb-split`."""
+        return self.grid[0] * self.grid[1] * (3 if self.color == "rgb-split" else 1)
+
+    def check(self) -> None:
+        """Raises UsageError for settings that no picture could meet."""
+        if self.variant not in VARIANTS:
+            raise suggest("variant", self.variant, VARIANTS)
+        if self.color not in COLORS:
+            raise suggest("color", self.color, COLORS)
+        if self.kernel < 3 or self.kernel % 2 == 0:
+            raise UsageError(
+                f"Kernel {self.kernel} asked for, but its cross needs a middle: "
+                "give an odd number from 3 up, such as 5."
+            )
+        for areas in self.grid:
+            if areas < 1 or self.size < 1 or self.size % (self.kernel * areas):
+                raise UsageError(
+                    f"Size {self.size} does not divide into areas of whole kernels: size "
+                    f"{self.size}, kernel {self.kernel}, grid {self.grid[0]}x{self.grid[1]}; "
+                    f"give a multiple of kernel × grid, such as {_multiple(self)}."
+                )
+        if self.decimals is not None and not 0 <= self.decimals <= 15:
+            raise UsageError(f"Decimals {self.decimals} asked for: expected 0 to 15, such as 3.")
+        if self.full is not None and not self.full > 0:
+            raise UsageError(f"White {self.full:g} asked for: expected a number above 0, as 255.")
+
+    def as_json(self) -> dict[str, Any]:
+        """What is written beside the tables."""
+        return {**asdict(self), "grid": list(self.grid), "full": self.white}
+
+    @classmethod
+    def of_json(cls, values: dict[str, Any]) -> TableSettings:
+        """What `as_json` wrote; ValueError, KeyError or TypeError for anything else."""
+        chosen = {field.name: values[field.name] for field in fields(cls)}
+        rows, columns = chosen["grid"]
+        settings = cls(**{**chosen, "grid": (int(rows), int(columns))})
+        for name, kind in {"size": int, "kernel": int, "standard": str}.items():
+            if not isinstance(chosen[name], kind):
+                raise ValueError(f"{name} is {chosen[name]!r}")
+        return settings
+
+
+def _multiple(settings: TableSettings) -> int:
+    """The multiple of kernel × grid, both ways, that is nearest to the size asked for."""
+    rows, columns = (max(1, areas) for areas in settings.grid)
+    step = settings.kernel * rows * columns
+    return max(1, round(settings.size / step)) * step
+
+
+def difference(learn: TableSettings, valid: TableSettings) -> str | None:
+    """The first setting in which two tables differ, in words; None where they are alike."""
+    a, b = learn.as_json(), valid.as_json()
+    for name in a:
+        if a[name] != b[name]:
+            if name == "standard":
+                return "the standard image is another"
+            return f"{name} is {a[name]} in one and {b[name]} in the other"
+    return None
