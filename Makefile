@@ -24,5 +24,5 @@ check: .venv/dev
 	touch $@
 
 .venv/dev: .venv/models
-	$(BIN)/python -m pip install --quiet --editable '.[timm]' --group dev
+	$(BIN)/python -m pip install --quiet --editable '.[timm,soart]' --group dev
 	touch $@

@@ -2,6 +2,7 @@
 
 VitmapError
 ├── UsageError            2  an option that cannot be: a layer, a threshold, a scale
+│   └── MissingExtra         an option whose library is not installed
 ├── InputError            3  an input that failed; the others of the run go on
 │   ├── PictureError         a file that is missing or is no picture
 │   └── OutputError          a place that cannot be written
@@ -26,6 +27,10 @@ class UsageError(VitmapError):
     """Something was asked for that cannot be."""
 
     exit_code = 2
+
+
+class MissingExtra(UsageError):
+    """The option needs a library that is not installed."""
 
 
 class InputError(VitmapError):
@@ -76,4 +81,12 @@ def require_models(error: ModuleNotFoundError) -> Exception:
     return ModelUnavailable(
         f"Running {kind} needs {missing}, which is not installed: "
         f"pip install 'vitmap[{_OPTIONAL[missing]}]'. Saved maps can be read and drawn without it."
+    )
+
+
+def require_extra(error: ModuleNotFoundError, what: str, instead: str) -> MissingExtra:
+    """The error for a library of the `soart` extra: what to install, or to do without it."""
+    return MissingExtra(
+        f"{what} needs {(error.name or '').partition('.')[0]}, which is not installed: "
+        f"pip install 'vitmap[soart]'; {instead}."
     )

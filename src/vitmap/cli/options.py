@@ -16,6 +16,7 @@ examples:
   vitmap lot/ --model ./my-finetuned-vit          a folder, with your own checkpoint
   vitmap cat.jpg --fit squash --scale cell --at model    the original DINO program's files
   vitmap --replay outputs/cat/run.json            the same files again
+  vitmap soart --help                             the metric-based path: no model, no training
 
 other commands (each has its own --help):
   vitmap models                                   what --model takes, what lies on this machine

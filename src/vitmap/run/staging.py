@@ -27,8 +27,9 @@ def prepare(out: Path) -> None:
 class Stage:
     """A folder beside the final one, for the files of one picture."""
 
-    def __init__(self, out: Path, name: str) -> None:
+    def __init__(self, out: Path, name: str, record: str = "run.json") -> None:
         self.final = out / name
+        self.record = record
         self.folder = _aside(out, name)
 
     @contextmanager
@@ -53,8 +54,8 @@ class Stage:
                 self.folder.rename(self.final)
                 return
             new = sorted(path.name for path in self.folder.iterdir())
-            record = "run.json"  # last: as long as it is the old one, the folder is the old run's
-            for name in _own_files(self.final) - set(new):
+            record = self.record  # last: while it is the old one, the folder is the old run's
+            for name in _own_files(self.final, record) - set(new):
                 (self.final / name).unlink(missing_ok=True)
             for name in [*(name for name in new if name != record), record]:
                 (self.folder / name).replace(self.final / name)
@@ -84,10 +85,11 @@ def _writing(place: Path) -> Iterator[None]:
         raise OutputError(f"{place}: cannot be written ({reason}).") from error
 
 
-def _own_files(folder: Path) -> set[str]:
+def _own_files(folder: Path, name: str) -> set[str]:
     try:
-        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        return {Path(name).name for name in record["pictures"][0]["files"]}
+        record = json.loads((folder / name).read_text(encoding="utf-8"))
+        files = record["files"] if "files" in record else record["pictures"][0]["files"]
+        return {Path(file).name for file in files}
     except (OSError, ValueError, LookupError, TypeError):
         return set()  # not vitmap's folder: nothing in it is ours to remove
 

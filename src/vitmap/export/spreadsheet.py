@@ -1,0 +1,30 @@
+"""CSV that opens right in a spreadsheet: UTF-8 with its mark, and no text that starts a formula."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+Cell = str | int | float
+
+
+def write_sheet(path: Path, header: Sequence[str], lines: Iterable[Sequence[Cell]]) -> None:
+    """A header and lines; numbers in full, texts made harmless."""
+    with path.open("w", encoding="utf-8-sig", errors="backslashreplace", newline="") as file:
+        sheet = csv.writer(file)
+        sheet.writerow([harmless(name) for name in header])
+        sheet.writerows([harmless(cell) for cell in line] for line in lines)
+
+
+def harmless(cell: Cell) -> Cell:
+    """A text that a spreadsheet takes for a text: `=1+1.png` gets an apostrophe before it.
+
+    >>> harmless("=1+1.png"), harmless(-0.5)
+    ("'=1+1.png", -0.5)
+    """
+    if isinstance(cell, str) and cell.startswith(_FORMULA):
+        return f"'{cell}"
+    return cell

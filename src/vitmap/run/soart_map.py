@@ -1,0 +1,256 @@
+"""`vitmap soart map`: pictures → defect maps, one folder a picture, one's failure its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from vitmap import __version__
+from vitmap.errors import InputError, OutputError, PictureError, UsageError
+from vitmap.folders import find_pictures
+from vitmap.geometry import UPSAMPLINGS
+from vitmap.images import Photo, read_photo
+from vitmap.registry import suggest
+from vitmap.render.colormap import palette
+from vitmap.render.defects import MEANINGS
+from vitmap.render.scale import Scale
+from vitmap.run.jobs import Job, Outcome, failed
+from vitmap.run.soart_files import FAMILIES, Drawing, write_files
+from vitmap.run.staging import Stage, prepare, write_json
+from vitmap.soart.alignment import find_shift, overlap
+from vitmap.soart.defect_map import DefectMap, Reference, planes_of
+from vitmap.soart.map_settings import MapSettings
+from vitmap.soart.regions import Region, check_level, mask_of, regions_of
+
+
+@dataclass(frozen=True)
+class Look:
+    """How maps are drawn and cut into regions."""
+
+    threshold: float = 0.5  # of the hottest patch
+    scale: str | None = None  # image, run or good; None: good where it is known, else image or run
+    colormap: str = "viridis"
+    upsample: str = "nearest"
+
+    def check(self) -> None:
+        """Raises UsageError for what cannot be."""
+        check_level(self.threshold)
+        if self.scale is not None and self.scale not in MEANINGS:
+            raise suggest("scale", self.scale, MEANINGS)
+        if self.upsample not in UPSAMPLINGS:
+            raise suggest("upsample", self.upsample, UPSAMPLINGS)
+        palette(self.colormap)
+
+
+class Standard:
+    """The standard picture, or the mean of a folder of good ones, with the limit that they set."""
+
+    def __init__(self, given: str, settings: MapSettings) -> None:
+        """Read the standard; several pictures are laid over the first one and averaged.
+
+        Raises PictureError for pictures that cannot be read, differ in size or do not align.
+        """
+        paths, missing = find_pictures([given])
+        if missing:
+            raise next(iter(missing.values()))
+        self.paths, self.given = paths, given
+        photos = [(path, read_photo(path)) for path in paths[:1]]
+        self.first = photos[0][1]
+        self.digests = [self.first.digest]
+        total = self.first.pixels.astype(np.float32)
+        for path in paths[1:]:
+            photo = read_photo(path)
+            self.digests.append(photo.digest)
+            total += _laid_over(self.first, photo, path, settings)
+        mean = total / np.float32(len(paths))
+        self.pixels: Float[np.ndarray, "y x 3"] = mean if len(paths) > 1 else self.first.pixels
+        self.reference = Reference(self.pixels, settings)
+
+    @property
+    def shown(self) -> np.ndarray:
+        """The standard as a picture."""
+        return np.rint(self.pixels).astype(np.uint8)
+
+    def limit(self) -> float | None:
+        """The hottest patch that a good picture shows; None where the standard is one picture."""
+        if len(self.paths) < 2:
+            return None
+        return max(
+            float(self.reference.map(read_photo(path).pixels, str(path)).anomaly.max())
+            for path in self.paths
+        )
+
+
+def _laid_over(first: Photo, photo: Photo, path: Path, settings: MapSettings) -> np.ndarray:
+    if photo.size != first.size:
+        raise PictureError(
+            f"{path}: {photo.size[1]} × {photo.size[0]} px, but the standard's first picture has "
+            f"{first.size[1]} × {first.size[0]} px: give good pictures of one size."
+        )
+    if not settings.align:
+        return photo.pixels.astype(np.float32)
+    own, other = (planes_of(p.pixels, settings).mean(axis=0) for p in (first, photo))
+    shift = find_shift(own, other)
+    if not shift.credible:
+        raise PictureError(
+            f"{path}: it cannot be aligned with {first.name} (correlation "
+            f"{shift.correlation:.2f}): is it the same part? --align off takes it as it lies."
+        )
+    laid = first.pixels.astype(np.float32)
+    for channel in range(3):
+        target, source = overlap(
+            laid[:, :, channel], photo.pixels[:, :, channel].astype(np.float32), shift.y, shift.x
+        )
+        target[:] = source
+    return laid
+
+
+class MapRun:
+    """The standard, the settings and the place of a run; `outcomes()` maps picture by picture."""
+
+    def __init__(
+        self, standard: str, settings: MapSettings, look: Look, out: Path, command: Sequence[str]
+    ) -> None:
+        """Read the standard and check everything that no picture can change.
+
+        Raises UsageError, PictureError or OutputError.
+        """
+        look.check()
+        self.settings, self.look, self.out, self.command = settings, look, out, tuple(command)
+        self.standard = Standard(standard, settings)
+        if look.scale == "good" and len(self.standard.paths) < 2:
+            raise UsageError(
+                "Scale good asked for, but the standard is one picture: give --standard a folder "
+                "of good ones, or take --scale image or run."
+            )
+        self.limit = self.standard.limit()
+        prepare(out)
+
+    def outcomes(
+        self, jobs: Sequence[Job], seen: Callable[[], None]
+    ) -> Generator[Outcome, None, None]:
+        """Every picture's outcome; with the scale `run` each is mapped twice, in bounded memory."""
+        known = "good" if self.limit is not None else None
+        name = self.look.scale or known or ("image" if len(jobs) == 1 else "run")
+        upper = self.limit if name == "good" else None
+        if name == "run":
+            peaks = [self._peak(job) for job in jobs]
+            upper = max(peaks, default=0.0) or 1.0
+        for job in jobs:
+            yield self._try(job, name, upper)
+            seen()
+
+    def write_summary(self, outcomes: Sequence[Outcome]) -> None:
+        """The record of the whole run, inputs that named no picture included."""
+        short = ("path", "name", "sha256", "status", "error", "peak", "peak_at_xy", "regions")
+        entries = [{k: o.record[k] for k in short if k in o.record} for o in outcomes]
+        write_json(self.out / "run.json", self._record(entries, None))
+
+    def _peak(self, job: Job) -> float:
+        """0 for a picture that fails: it will say so when it is drawn."""
+        try:
+            return float(self._mapped(job)[1].anomaly.max())
+        except InputError:
+            return 0.0
+
+    def _mapped(self, job: Job) -> tuple[Photo, DefectMap]:
+        photo = read_photo(job.path)
+        return photo, self.standard.reference.map(photo.pixels, str(job.path))
+
+    def _try(self, job: Job, name: str, upper: float | None) -> Outcome:
+        try:
+            return self._draw(job, name, upper)
+        except InputError as error:
+            Stage(self.out, job.name).discard()
+            return failed(job.path, error, job.name)
+        except OSError as error:
+            Stage(self.out, job.name).discard()
+            reason = error.strerror or type(error).__name__
+            unwritten = OutputError(f"{job.path}: files not written ({reason}).")
+            return failed(job.path, unwritten, job.name)
+
+    def _draw(self, job: Job, name: str, upper: float | None) -> Outcome:
+        photo, found = self._mapped(job)
+        peak = float(found.anomaly.max())
+        scale = Scale(name, upper or peak or 1.0)
+        limit = self.limit if self.limit is not None else self.look.threshold * peak
+        # A good picture's own hottest patch is the limit itself: a defect lies above it.
+        mask = mask_of(found.anomaly, np.nextafter(np.float32(limit), np.float32(np.inf)))
+        if self.limit is None:
+            mask = mask_of(found.anomaly, limit)
+        regions = regions_of(found.anomaly, mask, found.view)
+        stage = Stage(self.out, job.name)
+        drawing = Drawing(photo, self.standard.shown, found, mask, regions, scale)
+        with stage.opened():
+            write_files(stage.folder, drawing, self.look.colormap, self.look.upsample)
+            record = self._picture(job, photo, found, mask, regions)
+            files = {path.name for path in stage.folder.iterdir()} | {"run.json"}
+            record["files"] = sorted(files)
+            write_json(stage.folder / "run.json", self._record([record], scale))
+        stage.commit()
+        return Outcome(job.path, record, stage.final)
+
+    def _picture(
+        self,
+        job: Job,
+        photo: Photo,
+        found: DefectMap,
+        mask: np.ndarray,
+        regions: Sequence[Region],
+    ) -> dict[str, Any]:
+        row, column = np.unravel_index(int(found.anomaly.argmax()), found.anomaly.shape)
+        shift = found.shift
+        return {
+            "path": str(job.path.absolute()),
+            "name": job.name,
+            "sha256": photo.digest,
+            "status": "done",
+            "notes": list(photo.notes),
+            "photo_yx": list(photo.size),
+            "patch_grid_yx": list(found.view.grid),
+            "alignment": {
+                "shift_xy": [shift.x, shift.y],
+                "between_pixels_xy": [round(shift.fine[1], 3), round(shift.fine[0], 3)],
+                "correlation": round(shift.correlation, 4),
+                "compared": round(float(found.compared.mean()), 6),
+            }
+            if self.settings.align
+            else None,
+            "gain": round(found.gain, 4),
+            "peak": round(float(found.anomaly.max()), 4),
+            "peak_at_xy": list(found.view.center(int(row), int(column))),
+            "peaks": {
+                name: round(float(values.max()), 4)
+                for name, values in zip(FAMILIES, found.families, strict=True)
+            },
+            "mask_area": round(float(mask.mean()), 6),
+            "regions": [
+                {
+                    "peak": round(region.peak, 4),
+                    "at_xy": list(region.at),
+                    "box_xyxy": list(region.box),
+                    "patches": region.patches,
+                }
+                for region in regions
+            ],
+        }
+
+    def _record(self, pictures: Sequence[dict[str, Any]], scale: Scale | None) -> dict[str, Any]:
+        return {
+            "vitmap": __version__,
+            "command": list(self.command),
+            "method": "SOARTC",
+            "settings": {**asdict(self.settings), **asdict(self.look)},
+            "standard": {
+                "pictures": [str(path.absolute()) for path in self.standard.paths],
+                "sha256": self.standard.digests,
+                "good_limit": self.limit,
+            },
+            "scale": {"name": scale.name, "upper": scale.upper} if scale else None,
+            "pictures": list(pictures),
+        }
