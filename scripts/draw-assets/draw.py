@@ -41,6 +41,12 @@ def draw_mug() -> Pictures:
     return {"scene-mug": mug()}
 
 
+def draw_lot() -> Pictures:
+    from lot import lot, standard
+
+    return {"lot-standard": standard(), **{f"lot/{name}.jpg": p for name, p in lot().items()}}
+
+
 def copy_cat() -> Pictures:
     from cat import cat
 
@@ -48,7 +54,12 @@ def copy_cat() -> Pictures:
 
 
 # Scenes are imported when drawn: each makes its textures on import.
-SCENES: dict[str, Callable[[], Pictures]] = {"part": draw_parts, "car": draw_car, "mug": draw_mug}
+SCENES: dict[str, Callable[[], Pictures]] = {
+    "part": draw_parts,
+    "car": draw_car,
+    "mug": draw_mug,
+    "lot": draw_lot,
+}
 
 
 def main() -> None:
@@ -64,8 +75,9 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     for scene in scenes:
         for name, picture in scene().items():
-            path = args.out / f"{name}.png"
-            picture.save(path, optimize=True)
+            path = args.out / (name if name.endswith(".jpg") else f"{name}.png")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture.save(path, optimize=True, **({"quality": 92} if path.suffix == ".jpg" else {}))
             print(f"{path}  {picture.width}x{picture.height}  {path.stat().st_size // 1024} KiB")
 
 

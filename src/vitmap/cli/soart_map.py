@@ -162,7 +162,9 @@ def _lines(record: dict[str, Any]) -> list[str]:
             f"{about['compared']:.1%} compared), light × {record['gain']:.2f}"
         )
     count = len(record["regions"])
-    found.append(f"  {count} region{'s' if count != 1 else ''}, hottest first:")
+    found.append(
+        f"  {count} region{'s' if count != 1 else ''}{', hottest first:' if count else ''}"
+    )
     for region in record["regions"][:5]:
         x, y = region["at_xy"]
         x0, y0, x1, y1 = region["box_xyxy"]

@@ -13,7 +13,7 @@ from vitmap.render.diverging import diverging
 from vitmap.render.page import INK, LINE, QUIET, Page, dots, letters, shorten, wrapped
 
 _MARGIN, _GAP, _HEADER = 0.30, 0.30, 1.25  # inches
-_NAME, _GROUP = 1.5, 0.95  # widths of the rows' names and of the classes'
+_NAME, _GROUP = 1.4, 1.20  # widths of the rows' names and of the classes'
 _NUMBERS = 12  # columns up to which a cell has room for its number; more show the sign alone
 _MARK = "#333333"
 

@@ -12,7 +12,7 @@ _ENOUGH = 200_000  # pixels for a correlation
 _SMALLEST = 32  # pixels of the shorter side from which a copy is still halved
 _CANDIDATES = 4  # peaks of the phase correlation that are tried
 _REACH = 0.25  # of a side: a part that lies further off is another picture
-CREDIBLE = 0.5  # correlation over the overlap from which two pictures show the same thing
+CREDIBLE = 0.3  # correlation over the overlap from which two pictures show the same thing
 
 Plane = Float[np.ndarray, "y x"]
 

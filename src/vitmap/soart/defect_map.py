@@ -14,10 +14,13 @@ from jaxtyping import Bool, Float, UInt8
 
 from vitmap.errors import PictureError
 from vitmap.geometry import View
-from vitmap.soart.alignment import NONE, Shift, find_shift, overlap
+from vitmap.soart.alignment import CREDIBLE, NONE, Shift, find_shift, overlap
 from vitmap.soart.map_settings import MapSettings
 from vitmap.soart.patches import compare, patch_numbers
 from vitmap.soart.vectors import gray
+
+_ENOUGH = 200_000  # pixels for a median
+_DARK = 0.1  # of white: what is darker says nothing about the light
 
 Planes = Float[np.ndarray, "channel y x"]
 
@@ -106,19 +109,21 @@ class Reference:
         if not shift.credible:
             raise PictureError(
                 f"{name}: it cannot be aligned with the standard (correlation "
-                f"{shift.correlation:.2f} at its best, expected at least 0.5): is it the same "
+                f"{shift.correlation:.2f} at its best, expected at least {CREDIBLE:g}): is it the same "
                 "part? --align off compares it as it lies."
             )
         return shift
 
     def _gain(self, planes: Planes, shift: Shift) -> float:
-        """The slope of the whole picture on the standard: beta of the light, not of a patch."""
+        """How much lighter the picture is, as its median pixel is: a defect changes a mean."""
         if not self.settings.gain:
             return 1.0
-        pairs = [overlap(x, y, shift.y, shift.x) for x, y in zip(self.planes, planes, strict=True)]
-        xy = sum(float(np.vdot(x, y)) for x, y in pairs)
-        xx = sum(float(np.vdot(x, x)) for x, _ in pairs)
-        return xy / xx if xy > 0 else 1.0
+        x, y = overlap(self.planes.mean(axis=0), planes.mean(axis=0), shift.y, shift.x)
+        step = 1 + int((x.size / _ENOUGH) ** 0.5)
+        x, y = x[::step, ::step], y[::step, ::step]
+        lit = x > _DARK
+        gain = float(np.median(y[lit] / x[lit])) if lit.any() else 1.0
+        return gain if gain > _DARK else 1.0
 
     def _in_its_own_pixels(
         self, anomaly: np.ndarray, families: np.ndarray, shift: Shift, gain: float

@@ -38,8 +38,9 @@ def attend(
         flat = constant_columns(found)
         if flat:
             remarks.append(
-                f"{METRICS[metric]}: attention is the same for every row in {_members(flat)}, so "
-                "its range is 0 and the adjusted values there do not exist (NaN)."
+                f"{METRICS[metric]}: attention is the same for every row in "
+                f"{_columns(flat, found)}, so its range is 0 and the adjusted values there do not "
+                "exist (NaN)."
             )
         away = found - found.mean(axis=0)
         adjusted.append(np.round(away / np.where(span == 0, np.nan, span), 4))
@@ -91,6 +92,7 @@ def _means(tables: Float[np.ndarray, "3 row column"], role: str) -> chain[str]:
     return chain(negative, small)
 
 
-def _members(indices: Sequence[int]) -> str:
-    listed = ", ".join(str(index) for index in indices)
-    return f"column {listed}" if len(indices) == 1 else f"columns {listed}"
+def _columns(flat: Sequence[int], table: np.ndarray) -> str:
+    if len(flat) > 4:
+        return f"{len(flat)} of {table.shape[1]} columns"
+    return f"column{'s' if len(flat) > 1 else ''} {', '.join(map(str, flat))}"
