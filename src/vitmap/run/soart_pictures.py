@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from jaxtyping import UInt8
-
 from vitmap.errors import InputError, PictureError
 from vitmap.folders import find_pictures
 from vitmap.images import read_photo
 from vitmap.soart.tables import Row
+from vitmap.soart.vectors import Pixels
 
 
 @dataclass
@@ -30,7 +28,7 @@ class Stream:
     failed: list[InputError] = field(default_factory=list)
     seen: Callable[[], None] = lambda: None
 
-    def pixels(self) -> Iterator[UInt8[np.ndarray, "y x 3"]]:
+    def pixels(self) -> Iterator[Pixels]:
         """The pixels of every picture that can be read."""
         for path, group in self.pictures:
             entry: dict[str, Any] = {"path": str(path.absolute()), "class": group}

@@ -109,8 +109,8 @@ class Reference:
         if not shift.credible:
             raise PictureError(
                 f"{name}: it cannot be aligned with the standard (correlation "
-                f"{shift.correlation:.2f} at its best, expected at least {CREDIBLE:g}): is it the same "
-                "part? --align off compares it as it lies."
+                f"{shift.correlation:.2f} at its best, expected at least {CREDIBLE:g}): is it the "
+                "same part? --align off compares it as it lies."
             )
         return shift
 

@@ -81,7 +81,7 @@ def effective_rank(table: Float[np.ndarray, "row column"]) -> float:
     """
     sizes = np.linalg.svd(table, compute_uv=False)
     total = sizes.sum()
-    return float(perplexity(sizes / total)) if total > 0 else 0.0
+    return float(perplexity(sizes[None] / total)[0]) if total > 0 else 0.0
 
 
 def as_json(diagnosis: Diagnosis) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from vitmap.soart.diagnosis import perplexity
 from vitmap.soart.tables import NAMES
 
 FLOOR = 1e-3  # of the table's standard deviation: no column is scaled up by more than this
-_FEWEST = 3  # members: with one left out, two are needed for a standard deviation
+_FEWEST = 4  # members: of two that stay when one is left out, every scaled value is the same
+_NOTHING = 1e-6  # of the largest content: a range below it is rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,7 @@ def attend(
 ) -> Attention:
     """Attention of every measured row over the members, centred and scaled by the members' own.
 
-    Raises InputError for fewer than three members, or a table of members that is all one value.
+    Raises InputError for fewer than four members, or a table of members that is all one value.
     """
     count = learn.shape[1]
     _check(learn)
@@ -94,6 +95,8 @@ def attend(
     weights = softmax(everyone.scores(valid) / divisor)
     att = weights @ everyone.content
     centre, span = np.nanmean(own, axis=1), np.nanmax(own, axis=1) - np.nanmin(own, axis=1)
+    most = np.abs(everyone.content).max(axis=(1, 2))[:, None]
+    span = np.where(span > _NOTHING * most, span, 0.0)
     for metric, column in zip(*np.nonzero(span == 0), strict=True):
         remarks.append(
             f"{METRICS[metric]}: the members agree in column {column}, so its range is 0 and the "

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
 from vitmap.soart.metrics import blank, measure
 from vitmap.soart.settings import TableSettings
-from vitmap.soart.vectors import planes, vectors
+from vitmap.soart.vectors import Pixels, planes, vectors
 
 NAMES = ("btY1", "snY2", "gmY3")
 _CHUNK = 64  # pictures measured at once: fast, and memory does not grow with a folder
@@ -53,9 +53,7 @@ class Standard:
     settings: TableSettings
 
 
-def standard_of(
-    pictures: Iterable[UInt8[np.ndarray, "y x 3"]], settings: TableSettings | None = None
-) -> Standard:
+def standard_of(pictures: Iterable[Pixels], settings: TableSettings | None = None) -> Standard:
     """The standard from one picture, or from the mean of several, which may be a stream.
 
     The mean is taken of the shrunk pictures and is not rounded to whole levels.
@@ -76,7 +74,7 @@ def standard_of(
 
 
 def measure_pictures(
-    standard: Standard, pictures: Iterable[UInt8[np.ndarray, "y x 3"]], rows: Iterable[Row] = ()
+    standard: Standard, pictures: Iterable[Pixels], rows: Iterable[Row] = ()
 ) -> Tables:
     """The tables of decoded pictures, of any sizes and number: they are read as a stream.
 
@@ -98,8 +96,8 @@ def measure_pictures(
 
 
 def _chunks(
-    pictures: Iterable[UInt8[np.ndarray, "y x 3"]],
-) -> Iterator[list[UInt8[np.ndarray, "y x 3"]]]:
+    pictures: Iterable[Pixels],
+) -> Iterator[list[Pixels]]:
     stream = iter(pictures)
     while chunk := list(islice(stream, _CHUNK)):
         yield chunk

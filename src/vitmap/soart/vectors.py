@@ -12,6 +12,7 @@ from jaxtyping import Float, UInt8
 from vitmap.soart.kernels import kernels
 from vitmap.soart.settings import TableSettings
 
+Pixels = UInt8[np.ndarray, "_ _ 3"]  # of any size: pictures of one call may differ in theirs
 _SHARES = np.array([299, 587, 114], dtype=np.float32)  # of red, green and blue, in thousandths
 
 
@@ -37,7 +38,7 @@ def gray(pixels: UInt8[np.ndarray, "*n y x 3"]) -> UInt8[np.ndarray, "*n y x"]:
 
 
 def planes(
-    pictures: Sequence[UInt8[np.ndarray, "y x 3"]], settings: TableSettings
+    pictures: Sequence[Pixels], settings: TableSettings
 ) -> Float[np.ndarray, "picture channel size size"]:
     """Pictures of any sizes as what the kernels see: shrunk first, then made gray, 0 to `white`."""
     small = np.stack([shrink(pixels, settings.size) for pixels in pictures])
