@@ -106,6 +106,14 @@ def test_each_model_library_has_its_own_file(library: str) -> None:
     assert users == HOMES[library]
 
 
+@pytest.mark.parametrize(
+    ("library", "home"), [("openpyxl", "export/workbook.py"), ("sklearn", "soart/classifiers.py")]
+)
+def test_a_library_of_the_soart_extra_has_one_file(library: str, home: str) -> None:
+    users = [p for p in FILES for name in imports(p) if name.split(".")[0] == library]
+    assert {path.relative_to(SOURCE).as_posix() for path in users} == {home}
+
+
 def test_no_file_holds_two_things() -> None:
     long = {p.name: n for p in FILES if (n := len(p.read_text("utf-8").splitlines())) > 300}
     assert not long

@@ -80,11 +80,13 @@ def test_every_import_is_declared() -> None:
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
-    lines = project["dependencies"] + extras["models"] + extras["timm"]
+    optional = (extras[name] for name in ("models", "timm", "soart"))
+    lines = [*project["dependencies"], *(line for extra in optional for line in extra)]
     declared = {re.match(r"[\w-]+", line)[0].replace("-", "_") for line in lines}
     used = {name.split(".")[0] for path in FILES for name in imports(path)}
     third_party = used - set(sys.stdlib_module_names) - {"vitmap"}
-    assert {"pillow" if name == "PIL" else name for name in third_party} <= declared
+    packages = {"PIL": "pillow", "sklearn": "scikit_learn"}
+    assert {packages.get(name, name) for name in third_party} <= declared
 
 
 @pytest.mark.parametrize(

@@ -178,11 +178,11 @@ class MapRun:
         photo, found = self._mapped(job)
         peak = float(found.anomaly.max())
         scale = Scale(name, upper or peak or 1.0)
-        limit = self.limit if self.limit is not None else self.look.threshold * peak
-        # A good picture's own hottest patch is the limit itself: a defect lies above it.
-        mask = mask_of(found.anomaly, np.nextafter(np.float32(limit), np.float32(np.inf)))
-        if self.limit is None:
-            mask = mask_of(found.anomaly, limit)
+        if self.limit is not None:  # a good picture's hottest patch is no defect: what is above it
+            limit = float(np.nextafter(np.float32(self.limit), np.float32(np.inf)))
+        else:
+            limit = self.look.threshold * peak
+        mask = mask_of(found.anomaly, limit)
         regions = regions_of(found.anomaly, mask, found.view)
         stage = Stage(self.out, job.name)
         drawing = Drawing(photo, self.standard.shown, found, mask, regions, scale)

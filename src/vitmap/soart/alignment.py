@@ -14,7 +14,7 @@ _CANDIDATES = 4  # peaks of the phase correlation that are tried
 _REACH = 0.25  # of a side: a part that lies further off is another picture
 CREDIBLE = 0.3  # correlation over the overlap from which two pictures show the same thing
 
-Plane = Float[np.ndarray, "y x"]
+Plane = Float[np.ndarray, "_ _"]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Real, UInt8
 
 from vitmap.errors import PictureError
 from vitmap.geometry import View
@@ -63,7 +63,7 @@ class DefectMap:
 class Reference:
     """The standard picture, with its patches' numbers kept for the pictures that follow."""
 
-    def __init__(self, pixels: Float[np.ndarray, "y x 3"], settings: MapSettings) -> None:
+    def __init__(self, pixels: Real[np.ndarray, "y x 3"], settings: MapSettings) -> None:
         """The standard: RGB, 0 to 255; a mean of several may hold fractions.
 
         Raises UsageError for settings that cannot be.

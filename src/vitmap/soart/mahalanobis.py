@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-Rows = Float[np.ndarray, "row feature"]
+Rows = Float[np.ndarray, "_ feature"]
 
 
 def shrunk_covariance(centred: Rows) -> Float[np.ndarray, "feature feature"]:
@@ -50,7 +50,7 @@ def normal_alone(train: Rows, classes: Sequence[str], new: Rows, normal: str) ->
     return [normal if far <= limit else "error" for far in distances(good, new)]
 
 
-def distances(good: Rows, new: Rows) -> Float[np.ndarray, " row"]:
+def distances(good: Rows, new: Rows) -> Float[np.ndarray, " _"]:
     """Squared Mahalanobis distances of new rows from some good ones."""
     good, new = _standardised(good, new)
     mean = good.mean(axis=0)
@@ -58,7 +58,7 @@ def distances(good: Rows, new: Rows) -> Float[np.ndarray, " row"]:
 
 
 def squared(
-    away: Rows, covariance: Float[np.ndarray, "feature feature"]
+    away: Float[np.ndarray, "row feature"], covariance: Float[np.ndarray, "feature feature"]
 ) -> Float[np.ndarray, " row"]:
     """d·C⁻¹·d of every row; a direction without any spread counts for nothing."""
     return np.einsum("ij,jk,ik->i", away, np.linalg.pinv(covariance, hermitian=True), away)

@@ -34,7 +34,7 @@ def check_level(level: float) -> None:
 
 def mask_of(values: Float[np.ndarray, "gy gx"], limit: float) -> Bool[np.ndarray, "gy gx"]:
     """The patches at or above a limit; none where nothing differs at all."""
-    return (values >= limit) & (values > 0)
+    return (values >= values.dtype.type(limit)) & (values > 0)
 
 
 def regions_of(

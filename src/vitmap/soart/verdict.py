@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+from jaxtyping import Float
+
 from vitmap.errors import InputError
 from vitmap.registry import suggest
 from vitmap.soart.classifiers import NAMES as CLASSIFIERS
 from vitmap.soart.classifiers import predict
-from vitmap.soart.mahalanobis import Rows, nearest_class, normal_alone
+from vitmap.soart.mahalanobis import nearest_class, normal_alone
 from vitmap.soart.scores import Predict, Score, held_out, score
 
 FOLDS = 5
@@ -64,8 +67,8 @@ def methods(normal: str, classifiers: Sequence[str] = CLASSIFIERS) -> list[Metho
 
 
 def judge(
-    metrics: Rows,
-    attention: Rows,
+    metrics: Float[np.ndarray, "row metric"],
+    attention: Float[np.ndarray, "row feature"],
     classes: Sequence[str],
     normal: str,
     classifiers: Sequence[str] = CLASSIFIERS,
