@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from vitmap.soart.metrics import blank, measure
 from vitmap.soart.settings import TableSettings
-from vitmap.soart.vectors import Pixels, planes, vectors
+from vitmap.soart.vectors import Pixels, planes, shrink, vectors
 
 NAMES = ("btY1", "snY2", "gmY3")
 _CHUNK = 64  # pictures measured at once: fast, and memory does not grow with a folder
@@ -63,8 +63,8 @@ def standard_of(pictures: Iterable[Pixels], settings: TableSettings | None = Non
     settings = settings or TableSettings()
     settings.check()
     total, count = None, 0
-    for chunk in _chunks(pictures):
-        seen = planes(chunk, settings)
+    for small in _chunks(pictures, settings.size):
+        seen = planes(small, settings)
         total = seen.sum(axis=0) + (0 if total is None else total)
         count += len(seen)
     if total is None:
@@ -84,8 +84,8 @@ def measure_pictures(
     """
     settings = standard.settings
     parts = [
-        measure(standard.vectors, vectors(planes(chunk, settings), settings), settings.variant)
-        for chunk in _chunks(pictures)
+        measure(standard.vectors, vectors(planes(small, settings), settings), settings.variant)
+        for small in _chunks(pictures, settings.size)
     ]
     empty = np.zeros((settings.metrics, 0, settings.columns))
     values = np.concatenate(parts, axis=1) if parts else empty
@@ -96,11 +96,12 @@ def measure_pictures(
 
 
 def _chunks(
-    pictures: Iterable[Pixels],
-) -> Iterator[list[Pixels]]:
+    pictures: Iterable[Pixels], size: int
+) -> Iterator[UInt8[np.ndarray, "picture size size 3"]]:
+    """Shrunk as they come: no two pictures of full size are held at once."""
     stream = iter(pictures)
-    while chunk := list(islice(stream, _CHUNK)):
-        yield chunk
+    while chunk := [shrink(pixels, size) for pixels in islice(stream, _CHUNK)]:
+        yield np.stack(chunk)
 
 
 def _remarks(standard: Standard, values: np.ndarray, rows: Sequence[Row]) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -38,10 +37,9 @@ def gray(pixels: UInt8[np.ndarray, "*n y x 3"]) -> UInt8[np.ndarray, "*n y x"]:
 
 
 def planes(
-    pictures: Sequence[Pixels], settings: TableSettings
+    small: UInt8[np.ndarray, "picture size size 3"], settings: TableSettings
 ) -> Float[np.ndarray, "picture channel size size"]:
-    """Pictures of any sizes as what the kernels see: shrunk first, then made gray, 0 to `white`."""
-    small = np.stack([shrink(pixels, settings.size) for pixels in pictures])
+    """Shrunk pictures as what the kernels see: gray or channels, 0 to `white`."""
     if settings.color == "gray":
         values = gray(small)[:, None].astype(np.float64)
     else:
