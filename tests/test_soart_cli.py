@@ -427,7 +427,7 @@ def test_maps_that_cannot_be(soart: Command, out: Path) -> None:
         ([picture, "--step", "4", "--patches", "9x9"], "exclude each other"),
         ([picture, "--weights", "1,2"], "Weights '1,2' is not of the form 1,2,3"),
         ([picture, "--threshold", "0"], "share of the hottest patch"),
-        ([picture, "--scale", "good"], "Scale good asked for, but the standard is one picture"),
+        ([picture, "--scale", "good"], "Scale good asked for, but the standard is 1 picture(s)"),
         ([picture, "--scale", "cell"], "Scale 'cell' is not known"),
         ([picture, "--colormap", "virids"], "did you mean 'viridis'"),
         ([picture, "--patches", "300x300"], "take a smaller step"),

@@ -7,7 +7,7 @@ A folder of pairs holds template/NAME.jpg, test/NAME.jpg and boxes/NAME.txt with
 `x1 y1 x2 y2 type` for each defect. SOARTC is measured in the author's own form and in the
 default one, beside the plain absolute difference of the gray pictures, blurred and not, each as
 the pictures lie and after the same alignment; then again with the test pictures moved, dimmed,
-and moved by half a pixel.
+turned, and moved by half a pixel.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from maps import absolute_difference, soartc
 from pairs import Pair, read_pairs
+from PIL import Image
 from places import Hits, judge
 
 from vitmap.soart.map_settings import MapSettings
@@ -54,10 +55,17 @@ def half_a_pixel(picture: np.ndarray) -> np.ndarray:
     return np.rint(values).astype(np.uint8)
 
 
+def turned(picture: np.ndarray) -> np.ndarray:
+    """Turned by half a degree about the middle; what comes in at the border repeats it."""
+    wide = Image.fromarray(np.pad(picture, ((20, 20), (20, 20), (0, 0)), mode="edge"))
+    return np.asarray(wide.rotate(0.5, Image.Resampling.BILINEAR))[20:-20, 20:-20].copy()
+
+
 CHANGES: dict[str, tuple[Change, tuple[int, int]]] = {
     "as they are": (lambda picture: picture, (0, 0)),
     "moved by 12, -7 px": (lambda picture: np.roll(picture, (-7, 12), (0, 1)), (-7, 12)),
     "moved by half a pixel": (half_a_pixel, (0, 0)),
+    "turned by half a degree": (turned, (0, 0)),
     "light at 70 %": (lambda picture: np.rint(picture * 0.7).astype(np.uint8), (0, 0)),
 }
 
@@ -78,11 +86,14 @@ def main() -> None:
     parser.add_argument("--pairs", type=Path, default=PAIRS)
     parser.add_argument("--json", type=Path, help="also write every figure here")
     parser.add_argument("--only", help="ways whose name holds this text")
+    parser.add_argument("--change", choices=CHANGES, help="with this change alone")
     args = parser.parse_args()
     pairs = read_pairs(args.pairs)
     print(f"{len(pairs)} pairs, {sum(len(pair.boxes) for pair in pairs)} defects in {args.pairs}")
     figures: dict[str, dict[str, dict[str, float]]] = {}
     for title, (change, moved) in CHANGES.items():
+        if args.change not in (None, title):
+            continue
         print(f"\n{title:42} pixel  region  found before a false one  seconds")
         for name, way in WAYS.items():
             if args.only and args.only not in name:

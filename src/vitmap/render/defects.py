@@ -22,7 +22,7 @@ CAVEAT = (
 MEANINGS = {
     "image": "one scale for all maps of this picture; upper end: its hottest patch",
     "run": "one scale for all pictures of this run; upper end: the hottest patch of them all",
-    "good": "upper end: the hottest patch that any of the good pictures shows",
+    "good": "upper end: the hottest patch of any good picture against the others",
 }
 _MARGIN, _GAP, _HEADER, _CAPTION = 0.30, 0.16, 0.78, 0.40  # inches
 _AREA = 5.0  # square inches of one panel

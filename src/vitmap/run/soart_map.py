@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from vitmap import __version__
 from vitmap.errors import InputError, OutputError, PictureError, UsageError
-from vitmap.folders import find_pictures
 from vitmap.geometry import UPSAMPLINGS
 from vitmap.images import Photo, read_photo
 from vitmap.registry import suggest
@@ -21,9 +19,9 @@ from vitmap.render.defects import MEANINGS
 from vitmap.render.scale import Scale
 from vitmap.run.jobs import Job, Outcome, failed
 from vitmap.run.soart_files import FAMILIES, Drawing, write_files
+from vitmap.run.soart_standard import FEWEST, Standard
 from vitmap.run.staging import Stage, prepare, write_json
-from vitmap.soart.alignment import find_shift, overlap
-from vitmap.soart.defect_map import DefectMap, Reference, planes_of
+from vitmap.soart.defect_map import DefectMap
 from vitmap.soart.map_settings import MapSettings
 from vitmap.soart.regions import Region, check_level, mask_of, regions_of
 
@@ -47,69 +45,6 @@ class Look:
         palette(self.colormap)
 
 
-class Standard:
-    """The standard picture, or the mean of a folder of good ones, with the limit that they set."""
-
-    def __init__(self, given: str, settings: MapSettings) -> None:
-        """Read the standard; several pictures are laid over the first one and averaged.
-
-        Raises PictureError for pictures that cannot be read, differ in size or do not align.
-        """
-        paths, missing = find_pictures([given])
-        if missing:
-            raise next(iter(missing.values()))
-        self.paths, self.given = paths, given
-        photos = [(path, read_photo(path)) for path in paths[:1]]
-        self.first = photos[0][1]
-        self.digests = [self.first.digest]
-        total = self.first.pixels.astype(np.float32)
-        for path in paths[1:]:
-            photo = read_photo(path)
-            self.digests.append(photo.digest)
-            total += _laid_over(self.first, photo, path, settings)
-        mean = total / np.float32(len(paths))
-        self.pixels: Float[np.ndarray, "y x 3"] = mean if len(paths) > 1 else self.first.pixels
-        self.reference = Reference(self.pixels, settings)
-
-    @property
-    def shown(self) -> np.ndarray:
-        """The standard as a picture."""
-        return np.rint(self.pixels).astype(np.uint8)
-
-    def limit(self) -> float | None:
-        """The hottest patch that a good picture shows; None where the standard is one picture."""
-        if len(self.paths) < 2:
-            return None
-        return max(
-            float(self.reference.map(read_photo(path).pixels, str(path)).anomaly.max())
-            for path in self.paths
-        )
-
-
-def _laid_over(first: Photo, photo: Photo, path: Path, settings: MapSettings) -> np.ndarray:
-    if photo.size != first.size:
-        raise PictureError(
-            f"{path}: {photo.size[1]} × {photo.size[0]} px, but the standard's first picture has "
-            f"{first.size[1]} × {first.size[0]} px: give good pictures of one size."
-        )
-    if not settings.align:
-        return photo.pixels.astype(np.float32)
-    own, other = (planes_of(p.pixels, settings).mean(axis=0) for p in (first, photo))
-    shift = find_shift(own, other)
-    if not shift.credible:
-        raise PictureError(
-            f"{path}: it cannot be aligned with {first.name} (correlation "
-            f"{shift.correlation:.2f}): is it the same part? --align off takes it as it lies."
-        )
-    laid = first.pixels.astype(np.float32)
-    for channel in range(3):
-        target, source = overlap(
-            laid[:, :, channel], photo.pixels[:, :, channel].astype(np.float32), shift.y, shift.x
-        )
-        target[:] = source
-    return laid
-
-
 class MapRun:
     """The standard, the settings and the place of a run; `outcomes()` maps picture by picture."""
 
@@ -123,10 +58,10 @@ class MapRun:
         look.check()
         self.settings, self.look, self.out, self.command = settings, look, out, tuple(command)
         self.standard = Standard(standard, settings)
-        if look.scale == "good" and len(self.standard.paths) < 2:
+        if look.scale == "good" and len(self.standard.paths) < FEWEST:
             raise UsageError(
-                "Scale good asked for, but the standard is one picture: give --standard a folder "
-                "of good ones, or take --scale image or run."
+                f"Scale good asked for, but the standard is {len(self.standard.paths)} picture(s): "
+                f"give --standard a folder of at least {FEWEST} good ones, or take --scale image."
             )
         self.limit = self.standard.limit()
         prepare(out)
@@ -173,6 +108,12 @@ class MapRun:
             reason = error.strerror or type(error).__name__
             unwritten = OutputError(f"{job.path}: files not written ({reason}).")
             return failed(job.path, unwritten, job.name)
+        except Exception as error:  # of whatever kind: the run's other pictures go on
+            Stage(self.out, job.name).discard()
+            reason = (str(error).strip().splitlines() or ["out of memory"])[0]
+            stopped = PictureError(f"{job.path}: {type(error).__name__}: {reason} (see --debug).")
+            stopped.__cause__ = error
+            return failed(job.path, stopped, job.name)
 
     def _draw(self, job: Job, name: str, upper: float | None) -> Outcome:
         photo, found = self._mapped(job)
