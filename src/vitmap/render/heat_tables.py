@@ -14,6 +14,7 @@ from vitmap.render.page import INK, LINE, QUIET, Page, dots, letters, shorten, w
 
 _MARGIN, _GAP, _HEADER = 0.30, 0.30, 1.25  # inches
 _NAME, _GROUP = 1.4, 1.20  # widths of the rows' names and of the classes'
+_TITLE = 1.9  # width that a table's title needs
 _NUMBERS = 12  # columns up to which a cell has room for its number; more show the sign alone
 _MARK = "#333333"
 
@@ -39,7 +40,8 @@ def draw_heat_tables(
     groups = [(kind, len(list(run))) for kind, run in groupby(rows[i][1] for i in order)]
     apart = 0.08 * (len(groups) - 1)
     left = _MARGIN + _NAME + (_GROUP if any(kind for kind, _ in groups) else 0)
-    paper = max(left + 3 * wide * len(columns) + 2 * _GAP + _MARGIN, 9.0)
+    apiece = max(wide * len(columns), _TITLE)
+    paper = max(left + 3 * apiece + 2 * _GAP + _MARGIN, 9.0)
     beyond = int((np.abs(np.nan_to_num(tables)) > limit).sum())
     notes = [*_scale_notes(limit, beyond, bool(np.isnan(tables).any())), *notes]
     lines = sum(len(wrapped(note, paper - 2 * _MARGIN)) for note in notes)
@@ -52,7 +54,7 @@ def draw_heat_tables(
         for column, label in enumerate(columns):
             page.text(x + (column + 0.5) * wide, 1.15, label, size=6.5, color=QUIET, ha="center")
         _table(page, table[order], [count for _, count in groups], x, (tall, wide), limit)
-        x += wide * len(columns) + _GAP
+        x += apiece + _GAP
     _row_names(page, [rows[i] for i in order], groups, tall)
     y = _HEADER + tall * len(rows) + apart + 0.20
     _legend(page, y, limit)
@@ -116,7 +118,7 @@ def _row_names(
         if named:
             bar = np.broadcast_to(np.uint8(120), (max(1, dots(tall * count) - 1), dots(0.03), 3))
             page.picture(_MARGIN + _GROUP - 0.12, y, bar)
-            name = shorten(kind or "no class", letters(_GROUP - 0.15, 8.5))
+            name = shorten(kind or "no class", letters(_GROUP - 0.30, 8.5))
             page.text(_MARGIN, y + 0.13, name, size=8.5, weight="bold", color=INK)
         for name, _ in rows[row : row + count]:
             x = _MARGIN + (_GROUP if named else 0)
