@@ -86,7 +86,8 @@ def require_models(error: ModuleNotFoundError) -> Exception:
 
 def require_extra(error: ModuleNotFoundError, what: str, instead: str) -> MissingExtra:
     """The error for a library of the `soart` extra: what to install, or to do without it."""
+    module = (error.name or "").partition(".")[0]
+    library = {"sklearn": "scikit-learn"}.get(module, module)
     return MissingExtra(
-        f"{what} needs {(error.name or '').partition('.')[0]}, which is not installed: "
-        f"pip install 'vitmap[soart]'; {instead}."
+        f"{what} needs {library}, which is not installed: pip install 'vitmap[soart]'; {instead}."
     )
