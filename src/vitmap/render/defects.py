@@ -62,9 +62,7 @@ def draw_defects(
     lines = sum(len(wrapped(note, paper - 2 * _MARGIN)) for note in notes)
     row = _CAPTION + tall + _GAP
     page = Page(paper, _HEADER + 2 * row + 0.75 + lines * LINE + 0.15)
-    page.text(
-        _MARGIN, 0.36, shorten(panels.title, letters(paper - 0.6, 13)), size=13, weight="bold"
-    )
+    page.text(_MARGIN, 0.36, shorten(panels.title, letters(paper - 0.6, 13)), size=13, cut="Bold")
     page.text(_MARGIN, 0.58, shorten(panels.subtitle, letters(paper - 0.6, 8)), color=QUIET)
     view = View((dots(tall), dots(wide)), panels.view.target, panels.view.patch)
     small = _resized(panels.picture, wide, tall)
@@ -88,14 +86,14 @@ def draw_defects(
     for index, (name, said, pixels) in enumerate(cells):
         x = _MARGIN + index % 4 * (wide + _GAP)
         y = _HEADER + index // 4 * row
-        page.text(x, y + 0.16, name, size=9, weight="bold")
+        page.text(x, y + 0.16, name, size=9, cut="Bold")
         page.text(x, y + 0.31, shorten(said, letters(wide, 6.5)), size=6.5, color=QUIET)
         page.picture(x, y + _CAPTION, pixels)
     _legend(page, _HEADER + 2 * row + 0.15, scale, panels.maps[0], colormap)
     y = _HEADER + 2 * row + 0.70
     for note in notes:
-        style, color = ("italic", QUIET) if note is CAVEAT else ("normal", INK)
-        y = page.paragraph(_MARGIN, y, note, color=color, style=style)
+        cut, color = ("Oblique", QUIET) if note is CAVEAT else ("", INK)
+        y = page.paragraph(_MARGIN, y, note, color=color, cut=cut)
     return page.render()
 
 
@@ -104,7 +102,7 @@ def _legend(page: Page, y: float, scale: Scale, anomaly: np.ndarray, colormap: s
     ramp = np.linspace(0, len(colors) - 2, dots(bar)).round().astype(int)
     page.picture(_MARGIN, y, np.repeat(colors[ramp][None], dots(0.13), axis=0))
     page.text(_MARGIN, y + 0.27, "0", size=7)
-    page.text(_MARGIN + bar, y + 0.27, f"{upper:.3g}", size=7, ha="right")
+    page.text(_MARGIN + bar, y + 0.27, f"{upper:.3g}", size=7, align="right")
     above = int((anomaly > np.float32(upper)).sum())
     if above:
         x = _MARGIN + bar

@@ -166,14 +166,14 @@ def _legend(
     x = _MARGIN + bar
     if scale.upper is None:
         page.text(_MARGIN, y + 0.27, "own minimum", size=7)
-        page.text(x, y + 0.27, "own maximum", size=7, ends=True)
+        page.text(x, y + 0.27, "own maximum", size=7, align="right")
     else:
         above = sum(int((cell.uniform > np.float32(scale.upper)).sum()) for cell in cells)
         page.picture(x + 0.08, y, np.broadcast_to(colors[-1], (dots(0.13), dots(0.20), 3)))
         patches = "1 patch" if above == 1 else f"{above} patches"
         page.text(x + 0.34, y + 0.11, f"hotter than the scale: {patches}", size=7)
         page.text(_MARGIN, y + 0.27, "0", size=7)
-        page.text(x, y + 0.27, f"{scale.upper:.3g}×", size=7, ends=True)
+        page.text(x, y + 0.27, f"{scale.upper:.3g}×", size=7, align="right")
     y += 0.47
     for note in notes:
         cut, color = ("Oblique", QUIET) if note is CAVEAT else ("", INK)

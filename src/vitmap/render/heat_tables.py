@@ -46,13 +46,13 @@ def draw_heat_tables(
     notes = [*_scale_notes(limit, beyond, bool(np.isnan(tables).any())), *notes]
     lines = sum(len(wrapped(note, paper - 2 * _MARGIN)) for note in notes)
     page = Page(paper, _HEADER + tall * len(rows) + apart + 0.75 + lines * LINE + 0.15)
-    page.text(_MARGIN, 0.36, shorten(title, letters(paper - 0.6, 13)), size=13, weight="bold")
+    page.text(_MARGIN, 0.36, shorten(title, letters(paper - 0.6, 13)), size=13, cut="Bold")
     page.text(_MARGIN, 0.58, shorten(subtitle, letters(paper - 0.6, 8)), color=QUIET)
     x = left
     for table, name in zip(tables, titles, strict=True):
-        page.text(x, 0.92, name, size=9.5, weight="bold")
+        page.text(x, 0.92, name, size=9.5, cut="Bold")
         for column, label in enumerate(columns):
-            page.text(x + (column + 0.5) * wide, 1.15, label, size=6.5, color=QUIET, ha="center")
+            page.text(x + (column + 0.5) * wide, 1.15, label, size=6.5, color=QUIET, align="center")
         _table(page, table[order], [count for _, count in groups], x, (tall, wide), limit)
         x += apiece + _GAP
     _row_names(page, [rows[i] for i in order], groups, tall)
@@ -96,7 +96,9 @@ def _table(
                 ink = "white" if abs(table[line, column]) > 0.6 * limit else _MARK
                 middle = x + (column + 0.5) * wide
                 size_of = min(6.5, 40 * tall)
-                page.text(middle, y + tall / 2 + 0.035, text, size=size_of, color=ink, ha="center")
+                page.text(
+                    middle, y + tall / 2 + 0.035, text, size=size_of, color=ink, align="center"
+                )
             y += tall
         row += count
         y += 0.08
@@ -119,7 +121,7 @@ def _row_names(
             bar = np.broadcast_to(np.uint8(120), (max(1, dots(tall * count) - 1), dots(0.03), 3))
             page.picture(_MARGIN + _GROUP - 0.12, y, bar)
             name = shorten(kind or "no class", letters(_GROUP - 0.30, 8.5))
-            page.text(_MARGIN, y + 0.13, name, size=8.5, weight="bold", color=INK)
+            page.text(_MARGIN, y + 0.13, name, size=8.5, cut="Bold", color=INK)
         for name, _ in rows[row : row + count]:
             x = _MARGIN + (_GROUP if named else 0)
             text = shorten(name, letters(_NAME - 0.05, 6.5))
@@ -132,9 +134,9 @@ def _row_names(
 def _legend(page: Page, y: float, limit: float) -> None:
     ramp = np.linspace(-limit, limit, dots(2.6))[None]
     page.picture(_MARGIN, y, np.repeat(diverging(ramp, limit), dots(0.13), axis=0))
-    for place, text, align in ((0, f"−{limit:g}", "left"), (1.3, "0", "center")):
-        page.text(_MARGIN + place, y + 0.27, text, size=7, ha=align)
-    page.text(_MARGIN + 2.6, y + 0.27, f"+{limit:g}", size=7, ha="right")
+    page.text(_MARGIN, y + 0.27, f"−{limit:g}", size=7)
+    page.text(_MARGIN + 1.3, y + 0.27, "0", size=7, align="center")
+    page.text(_MARGIN + 2.6, y + 0.27, f"+{limit:g}", size=7, align="right")
 
 
 def _scale_notes(limit: float, beyond: int, lacking: bool) -> list[str]:

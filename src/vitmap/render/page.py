@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Literal
 
 import numpy as np
 from jaxtyping import UInt8
@@ -45,12 +46,12 @@ class Page:
         size: float = 8,
         color: str = INK,
         cut: str = "",
-        ends: bool = False,
+        align: Literal["left", "center", "right"] = "left",
     ) -> None:
-        """One line of text whose baseline starts at (x, y), or ends there."""
+        """One line of text whose baseline starts at (x, y), or has its middle or its end there."""
         parts = list(runs(text, size * DPI / 72, cut))
         lengths = [font.getlength(part) for part, font in parts]
-        left = dots(x) - (sum(lengths) if ends else 0)
+        left = dots(x) - sum(lengths) * {"left": 0, "center": 0.5, "right": 1}[align]
         for (part, font), length in zip(parts, lengths, strict=True):
             self._pen.text((round(left), dots(y)), part, fill=color, font=font, anchor="ls")
             left += length
