@@ -133,7 +133,7 @@ def test_a_bright_patch_is_found_at_its_own_place(family: str, place: tuple[int,
 def test_a_default_query_is_said(family: str) -> None:
     expected = {"ijepa": "mean", "siglip": "pool", "siglip2": "pool"}.get(family, "cls")
     model = backbone_of(tiny.build(family))
-    assert vitmap.attend(model, photo_of(30, 30), size=16).query == Query(expected)  # type: ignore[arg-type]
+    assert vitmap.attend(model, photo_of(30, 30), size=16).query == Query(expected)
     every = {"pool": "mean"}.get(expected, expected)
     assert vitmap.attend(model, photo_of(30, 30), "all", size=16).query.kind == every
 

@@ -78,6 +78,10 @@ BROKEN = {
     '{"model_type": "swin"}': "attends within windows",
     '{"model_type": "resnet"}': "no plain ViT that vitmap knows",
     "{": "config.json cannot be read (JSONDecodeError)",
+    '{"model_type": "vit", "patch_size": [], "num_hidden_layers": 1, "num_attention_heads": 1}': (
+        "config.json cannot be read (IndexError)"
+    ),
+    '{"model_type": "vit", "patch_size": "x"}': "config.json cannot be read (UnsupportedModel)",
     "[]": "config.json cannot be read (AttributeError)",
 }
 
@@ -132,6 +136,17 @@ def test_the_table_for_people(hub_cache: Callable[[str], Path], vitmap: Command)
     assert f"dinov2_with_registers  4 px   3 × 3           {registers}" in out[3]
     for family in FAMILIES:
         assert any(line.split()[:1] == [family] for line in out) or "_vision_model" in family
+
+
+def test_a_cache_that_is_a_file_is_an_empty_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, vitmap: Command
+) -> None:
+    from huggingface_hub import constants
+
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "file"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    assert list(listed(vitmap)) == ["embedded"]
 
 
 def test_an_empty_machine_has_the_embedded_model(

@@ -21,6 +21,7 @@ PREFIX = ("CLS", "distillation", "register 0", "register 1")
 
 TOKENS = {
     "cls": ([0], "CLS token"),
+    "CLS": ([0], "CLS token"),
     "distillation": ([1], "distillation token"),
     "register": ([2], "register 0"),
     "register:1": ([3], "register 1"),
@@ -52,7 +53,10 @@ REFUSED = {
     "register:2": "Query register 2 asked for, but the model has no such token (its prefix tokens "
     "are CLS, distillation, register 0, register 1): choose one of them, mean, or patch:X,Y.",
     "patch:60,0": "Point (60, 0) lies outside the photo of 60 × 40 px.",
-    "patch:nan,0": "Point (nan, 0) lies outside the photo",
+    "patch:nan,0": "Query 'patch:nan,0': 'nan,0' is no point",
+    "patch:1,inf": "Query 'patch:1,inf': '1,inf' is no point",
+    "cls:": "Query 'cls:' is not known: expected cls",
+    "register:": "Query 'register:' is not known",
 }
 
 

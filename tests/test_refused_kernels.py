@@ -151,7 +151,7 @@ def test_nothing_is_left_behind(how: str, monkeypatch: pytest.MonkeyPatch) -> No
         network.set_attn_implementation("sdpa")
 
     assert _get_current_function_mode_stack() == []
-    assert not torch.is_inference_mode_enabled()
+    assert torch.is_grad_enabled()
     for module in network.modules():
         hooks = (
             module._forward_hooks,

@@ -9,6 +9,7 @@ layer.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -54,27 +55,37 @@ class _Capture(TorchFunctionMode):
         self._running: int | None = None
         self._complete = False
         self._store: Tensor | None = None
-        self._hooks = [
-            hook
-            for place in wanted
-            for hook in (
-                layers[place].register_forward_pre_hook(self._enter(place)),
-                layers[place].register_forward_hook(self._leave, always_call=True),
-            )
-        ]
+        self._layers = layers
+        self._thread = threading.get_ident()
+        self._hooks: list[Any] = []
+
+    def __enter__(self) -> _Capture:
+        for place in self._wanted:
+            layer = self._layers[place]
+            self._hooks.append(layer.register_forward_pre_hook(self._entering(place)))
+            self._hooks.append(layer.register_forward_hook(self._leaving, always_call=True))
+        return super().__enter__()  # type: ignore[no-untyped-call]
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
+        self.release()
 
     def release(self) -> None:
-        for hook in self._hooks:
-            hook.remove()
+        while self._hooks:
+            self._hooks.pop().remove()
 
-    def _enter(self, place: int) -> Callable[..., None]:
+    def _entering(self, place: int) -> Callable[..., None]:
         def entering(*_: object) -> None:
-            self._running = place
-            self._widen(True)
+            if threading.get_ident() == self._thread:
+                self._running = place
+                self._widen(True)
 
         return entering
 
-    def _leave(self, *_: object) -> None:
+    def _leaving(self, *_: object) -> None:
+        # Hooks belong to the module: another thread that runs the same model meets them too.
+        if threading.get_ident() != self._thread:
+            return
         self._running = None
         self._widen(False)
         if self._complete:
@@ -140,15 +151,25 @@ def capture_rows(
     compiled graph, xFormers, a flash kernel called by its own name, eager attention.
     """
     refuse_compiled(layers)
+    if len({id(layer) for layer in layers}) < len(layers):
+        raise CaptureError(
+            "One module stands for several layers: their calls cannot be told apart. "
+            "Expected a module of its own for each layer."
+        )
     capture = _Capture(layers, wanted, stop, products)
     output = None
-    # The caller's autocast would round the rows: the weights' own precision is what counts.
-    plain = torch.autocast(_device(layers), enabled=False)
     try:
-        with torch.inference_mode(), plain, products or nullcontext(), capture:
+        # The caller's autocast would round the rows: the weights' own precision is what counts.
+        plain = torch.autocast(_device(layers), enabled=False)
+        # Not inference_mode: what a model caches under it (BEiT its position index, for the whole
+        # process) could never be trained with again.
+        with torch.no_grad(), plain, products or nullcontext(), capture:
             output = forward()
     except _RowsComplete:
         pass
+    except ImportError as error:  # transformers brings kernels in when they are first called
+        said = _implementation(layers[next(iter(wanted))])
+        raise CaptureError(f"The model cannot run here: {said} ({error}).") from error
     finally:
         capture.release()
     for place in wanted:
@@ -179,7 +200,7 @@ def refuse_compiled(modules: Sequence[nn.Module]) -> None:
         compiled = (
             "_orig_mod" in module._modules
             or module._compiled_call_impl is not None
-            or hasattr(module.__dict__.get("forward"), "_torchdynamo_orig_callable")
+            or _is_compiled(module.forward)
         )
         if compiled or isinstance(module, torch.jit.ScriptModule):
             how = "torch.compile" if compiled else "torch.jit"
@@ -187,6 +208,16 @@ def refuse_compiled(modules: Sequence[nn.Module]) -> None:
                 f"{type(module).__name__} was compiled with {how}, which hides its attention: "
                 "pass the model as it was before that."
             )
+
+
+def _is_compiled(forward: Any) -> bool:
+    """Whether torch.compile made this function, or the one it was bound or wrapped from."""
+    while forward is not None:
+        if hasattr(forward, "_torchdynamo_orig_callable"):
+            return True
+        wraps = ("func", "__func__", "__wrapped__")
+        forward = next((getattr(forward, name) for name in wraps if hasattr(forward, name)), None)
+    return False
 
 
 def _device(layers: Sequence[nn.Module]) -> str:

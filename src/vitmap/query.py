@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from vitmap.errors import UsageError
 from vitmap.geometry import View
 from vitmap.registry import suggest
 
-Kind = Literal["cls", "distillation", "register", "pool", "mean", "patch"]
-KINDS: tuple[str, ...] = get_args(Kind)
+KINDS = ("cls", "distillation", "register", "pool", "mean", "patch")
 _FORMS = "cls, distillation, register:0, pool, mean, patch:X,Y or patch:X,Y+X,Y"
 
 
@@ -30,9 +29,13 @@ class Query:
     'register 2'
     """
 
-    kind: Kind = "cls"
+    kind: str = "cls"  # one of KINDS
     index: int = 0  # which register
     points: tuple[tuple[float, float], ...] = ()  # (x, y) in the photo's pixels
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise suggest("query", self.kind, KINDS)
 
     @classmethod
     def parse(cls, text: str) -> Query:
@@ -40,16 +43,15 @@ class Query:
 
         Raises UsageError for text that is none.
         """
-        kind, _, detail = text.strip().partition(":")
-        if kind not in KINDS:
-            raise suggest("query", kind, KINDS)
+        kind, colon, detail = text.strip().partition(":")
+        kind = kind.lower()
         if kind == "patch":
             return cls("patch", points=tuple(_point(text, point) for point in detail.split("+")))
-        if kind == "register" and re.fullmatch(r"\d*", detail):
+        if kind == "register" and re.fullmatch(r"\d+", detail if colon else "0"):
             return cls("register", index=int(detail or 0))
-        if detail:
+        if colon:
             raise UsageError(f"Query {text!r} is not known: expected {_FORMS}.")
-        return cls(kind)  # type: ignore[arg-type]
+        return cls(kind)
 
     @classmethod
     def patch(cls, *points: tuple[float, float]) -> Query:
@@ -94,6 +96,8 @@ class Query:
 def _point(text: str, point: str) -> tuple[float, float]:
     try:
         x, y = (float(number) for number in point.split(","))
+        if not (math.isfinite(x) and math.isfinite(y)):
+            raise ValueError
     except ValueError:
         raise UsageError(
             f"Query {text!r}: {point!r} is no point: expected X,Y in the photo's pixels, "

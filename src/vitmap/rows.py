@@ -27,7 +27,7 @@ def sdpa_rows(
     key: Float[Tensor, "batch head_kv token dim"],
     value: Float[Tensor, "batch head_kv token dim_v"],  # noqa: ARG001 (the call's signature)
     attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,  # noqa: ARG001 (zero: models in training mode are refused)
+    dropout_p: float = 0.0,
     is_causal: bool = False,
     scale: float | None = None,
     enable_gqa: bool = False,
@@ -38,9 +38,14 @@ def sdpa_rows(
     transformers' eager attention takes it. A boolean mask keeps where it is true; a float mask is
     added (the documentation of `scaled_dot_product_attention`).
 
-    Raises CaptureError for causal attention, which no plain ViT has, and for a query token that
-    the call does not have.
+    Raises CaptureError for causal attention, which no plain ViT has, for dropout, and for a query
+    token that the call does not have.
     """
+    if dropout_p > 0:
+        raise CaptureError(
+            f"Attention with dropout {dropout_p:g} was seen, which changes every row: "
+            "call model.eval() first."
+        )
     if is_causal:
         raise CaptureError("Causal attention was seen: not a plain ViT.")
     tokens = sorted({token for members in queries for token in members})

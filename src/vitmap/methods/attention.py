@@ -172,6 +172,10 @@ def _asked(model: Backbone, query: OneQuery, layers: tuple[int, ...]) -> Query:
     """The query that is meant; raises UsageError where the model or these layers have none such."""
     if query is None:
         return model.default_query(layers)
+    if not isinstance(query, str | Query):
+        raise UsageError(
+            f"Query {query!r} is none: expected a vitmap.Query or text such as patch:120,80."
+        )
     query = Query.parse(query) if isinstance(query, str) else query
     if query.kind == "pool" and model.pooling is None:
         raise UsageError(
@@ -235,7 +239,7 @@ def classify(
         )
     shared = logits is not None
     if logits is None:
-        with torch.inference_mode(), model.products or nullcontext():
+        with torch.no_grad(), model.products or nullcontext():
             logits = model.classifier(pixels)[0].float()
     best = logits.softmax(dim=-1).topk(min(top, len(model.labels)))
     labels = tuple((model.labels[int(index)], float(p)) for p, index in zip(*best, strict=True))

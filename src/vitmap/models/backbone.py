@@ -75,6 +75,13 @@ class Backbone:
         Raises UnsupportedModel where that one size is not what was asked for, UsageError for a
         size or a fit that cannot be.
         """
+        if not self.any_size and any(s % p for s, p in zip(self.native, self.patch, strict=True)):
+            raise UnsupportedModel(
+                f"{self.name}: it takes {self.native[1]} × {self.native[0]} px alone, which is no "
+                f"whole number of patches of {self.patch[1]} × {self.patch[0]}: the borders would "
+                "be drawn where the model does not see. Load it for any size (timm: "
+                "dynamic_img_size=True)."
+            )
         fixed = View(photo, self.native, self.patch, "squash")
         if not self.any_size and size is None and fit in (None, "squash"):
             return fixed
@@ -101,19 +108,38 @@ class Backbone:
         return pixels.to(device=first.device, dtype=first.dtype)
 
     def in_bf16(self) -> Backbone:
-        """The same model in bf16, for good: its linear layers' weights are halved in place."""
+        """The same model in bf16, for good: its linear layers' weights are halved in place.
+
+        For a network that nobody else holds, as `load` makes it.
+        """
         halve(self.network)
         source = replace(self.source, precision="bf16")
         return replace(self, source=source, products=HalfProducts())
 
     def require_plain(self) -> None:
-        """Raises UnsupportedModel in training mode, CaptureError for a compiled network."""
+        """Raises what makes rows differ from the model's own, or from what the source says.
+
+        CaptureError for a compiled network; UnsupportedModel in training mode, also of a part, and
+        for weights that were cast since the network was handed over.
+        """
         refuse_compiled([self.network])
-        if self.network.training:
+        acting = (m for m in self.network.modules() if not isinstance(m, _CONTAINERS))
+        if any(module.training for module in acting):
             raise UnsupportedModel(
                 f"{self.name} is in training mode, where dropout changes the rows: "
                 "call model.eval() first."
             )
+        expected = {"fp32": {torch.float32}}.get(self.source.precision, _HALVED)
+        others = {p.dtype for p in self.network.parameters()} - expected
+        if others:
+            raise UnsupportedModel(
+                f"{self.name}: holds weights in {', '.join(map(str, others))}, but was handed over "
+                f"in {self.source.precision}: hand it over again as it is now."
+            )
+
+
+_CONTAINERS = (nn.ModuleList, nn.ModuleDict)  # these do nothing, in whatever mode
+_HALVED = {torch.float32, torch.bfloat16}
 
 
 def parse_device(name: str) -> torch.device:

@@ -67,7 +67,7 @@ def _entry(checkpoint: Checkpoint) -> Entry:
             trouble = "attends within windows" if windowed else "no plain ViT that vitmap knows"
             return Entry(checkpoint.name, family, megabytes=size, trouble=trouble)
         return _of_transformers(checkpoint, family, settings, size)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except Exception as error:  # whatever the file holds: the rest of the list is wanted
         trouble = f"config.json cannot be read ({type(error).__name__})"
         return Entry(checkpoint.name, "unknown", megabytes=size, trouble=trouble)
 

@@ -92,8 +92,9 @@ def _open(file: Path) -> Any:
             "unpickled, and nothing in it ran."
         ) from error
     except Exception as error:  # zipfile, torch and the operating system each raise their own
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise UnsupportedModel(f"{file}: it cannot be read ({reason[0]}).") from error
+        raise UnsupportedModel(
+            f"{file}: it cannot be read as weights that torch saved ({type(error).__name__})."
+        ) from error
 
 
 def _weights(file: Path, found: Any) -> tuple[dict[str, Tensor], str]:

@@ -79,20 +79,30 @@ def from_transformers(
     """
     refuse_compiled([network])
     source = Source(model=source) if isinstance(source, str) else source
-    settings: Any = network.config
+    settings: Any = getattr(network, "config", None)
+    if not hasattr(settings, "model_type"):
+        raise UnsupportedModel(
+            f"{source.model}: a {type(network).__name__}, which is no model of transformers. For "
+            "other libraries there are from_timm and from_torchvision; unwrap DataParallel."
+        )
     family = _family(source.model, settings)
     trunk = _trunk(network, family)
+    if "pixel_values" not in inspect.signature(trunk.forward).parameters:
+        raise UnsupportedModel(
+            f"{source.model}: {type(network).__name__} holds no {family.backbone}: expected that, "
+            "or a model built on it."
+        )
     config, patch = trunk.config, _pair(trunk.config.patch_size)
     names = any("ForImageClassification" in base.__name__ for base in type(network).__mro__)
     count = config.num_register_tokens if family.registers else 0
     registers = [f"register {i}" for i in range(count)]
     native, head = _native(config, patch), getattr(trunk, "head", None)
-    whole = entry_of(network, family, patch, native)
+    whole = entry_of(network, family, patch, native) if names else None
     return Backbone(
         name=source.model,
         network=network,
         trunk=entry_of(trunk, family, patch, native),
-        classifier=(lambda pixels: whole(pixels).logits) if names else None,
+        classifier=(lambda pixels: whole(pixels).logits) if whole else None,
         layers=_find_layers(trunk, config, source.model),
         heads=config.num_attention_heads,
         patch=patch,

@@ -70,9 +70,13 @@ def find_checkpoint(model: str) -> Checkpoint:
     """
     if model == EMBEDDED:
         return Checkpoint(model, Path(vitmap.__file__).parent / "embedded", None)
-    if Path(model).is_dir():
+    if model and Path(model).is_dir():
         folder = Path(model).resolve()
         return Checkpoint(str(folder), folder, None)
+    if not model:
+        raise ModelUnavailable("No model was named: expected one, such as facebook/dino-vits8.")
+    if model.endswith((".pth", ".pt", ".bin")):
+        raise ModelUnavailable(f"{model}: no such file.")
     if model.startswith((".", "/", "~")) or model.count("/") > 1 or "\\" in model:
         raise ModelUnavailable(f"{model}: no such folder.")
     return find_published(model)
@@ -261,7 +265,7 @@ def cached_checkpoints() -> list[Checkpoint]:
 
     try:
         repos = scan_cache_dir(constants.HF_HUB_CACHE).repos
-    except CacheNotFound:
+    except (CacheNotFound, ValueError, OSError):  # none yet, or a place that is none
         return []
     found = []
     for repo in sorted(repos, key=lambda repo: repo.repo_id):

@@ -54,6 +54,8 @@ def _read(name: str, precision: str, device: str, classify: bool) -> Backbone:
     """Each library is imported only where one of its models is named."""
     library, colon, rest = name.partition(":")
     prefixed = len(library) > 1 and library.replace("_", "").isalnum()  # C:\ is a drive
+    if colon and prefixed and not rest:
+        raise ModelUnavailable(f"{name} names no model: expected one after the colon.")
     if colon and prefixed and not Path(name).exists():
         backbone: Backbone = model_libraries.get(library)(rest, precision, device, classify)
         return backbone
@@ -61,8 +63,6 @@ def _read(name: str, precision: str, device: str, classify: bool) -> Backbone:
 
     if name.endswith(dino.SUFFIXES) and Path(name).is_file():
         return dino.read(Path(name).resolve(), precision, device)
-    if name.endswith(dino.SUFFIXES[:2]) and name.startswith((".", "/", "~")):
-        raise ModelUnavailable(f"{name}: no such file.")
     checkpoint = find_checkpoint(name)
     if checkpoint.is_timm():
         from vitmap.models import timm

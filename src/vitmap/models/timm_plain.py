@@ -66,6 +66,11 @@ def require_plain(source: str, network: Any) -> None:
     if type(network) not in _CLASSES:
         raise _refused(source, type(network).__name__)
     stem = network.patch_embed
+    if getattr(stem, "dynamic_img_pad", False):
+        raise UnsupportedModel(
+            f"{source}: it pads photos to whole patches (dynamic_img_pad), which no patch of the "
+            "photo stands for: make it with dynamic_img_size=True alone."
+        )
     if type(stem) is not PatchEmbed or stem.proj.in_channels != 3 or stem.img_size is None:
         raise UnsupportedModel(
             f"{source}: its patches come from {type(stem).__name__} over "
@@ -75,7 +80,8 @@ def require_plain(source: str, network: Any) -> None:
     for place, block in enumerate(network.blocks):
         attention = getattr(block, "attn", block)
         if type(attention) not in _ATTENTION:
+            known = dict.fromkeys(kind.__name__ for kind in _ATTENTION)
             raise UnsupportedModel(
                 f"{source}: layer {place} attends through {type(attention).__name__}; rows can be "
-                f"read exactly from {', '.join(kind.__name__ for kind in _ATTENTION)}."
+                f"read exactly from {', '.join(known)}."
             )
