@@ -96,7 +96,8 @@ def from_transformers(
     names = any("ForImageClassification" in base.__name__ for base in type(network).__mro__)
     count = config.num_register_tokens if family.registers else 0
     registers = [f"register {i}" for i in range(count)]
-    native, head = _native(config, patch), getattr(trunk, "head", None)
+    native = _native(config, patch)
+    heads = (m for m in trunk.modules() if type(m).__name__.endswith("AttentionPoolingHead"))
     whole = entry_of(network, family, patch, native) if names else None
     return Backbone(
         name=source.model,
@@ -112,7 +113,7 @@ def from_transformers(
         native=native,
         any_size=family.any_shape or (native[0] == native[1] and patch[0] == patch[1]),
         source=with_facts(source, network, "torchvision", "transformers"),
-        pooling=getattr(head, "attention", None),
+        pooling=getattr(next(heads, None), "attention", None),
         pooling_heads=config.num_attention_heads,
     )
 
@@ -122,7 +123,7 @@ def _trunk(network: nn.Module, family: Family) -> Any:
     for module in network.modules():
         if any(kind.__name__ == family.backbone for kind in type(module).__mro__):
             return module
-    return getattr(network, "vision_model", network.base_model)
+    return getattr(network, "vision_model", getattr(network, "base_model", network))
 
 
 def _prepare(
