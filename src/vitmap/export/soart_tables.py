@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from vitmap.errors import InputError, UsageError
-from vitmap.export.spreadsheet import write_sheet
+from vitmap.export.spreadsheet import bare, write_sheet
 
 # What the files hold is a value of `vitmap.soart.tables`, which this layer does not know: rows are
 # (number, image, class), values [metric row column], settings a plain dict.
@@ -141,12 +141,7 @@ def _rows(path: Path, numbers: list[str]) -> list[Row]:
         raise InputError(
             f"{path}: expected NO,image,class with the tables' own numbers: mend it, or delete it."
         )
-    return [(n, _plain(known[n][1]), _plain(known[n][2])) for n in numbers]
-
-
-def _plain(text: str) -> str:
-    """The text before it was made harmless."""
-    return text[1:] if text[:1] == "'" and text[1:2] in "=+-@\t\r" else text
+    return [(n, bare(known[n][1]), bare(known[n][2])) for n in numbers]
 
 
 def _settings(path: Path) -> dict[str, object] | None:

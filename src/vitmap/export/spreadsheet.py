@@ -6,7 +6,8 @@ import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# The wide forms are what a Japanese spreadsheet takes for the same signs.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 Cell = str | int | float
 
@@ -28,3 +29,12 @@ def harmless(cell: Cell) -> Cell:
     if isinstance(cell, str) and cell.startswith(_FORMULA):
         return f"'{cell}"
     return cell
+
+
+def bare(text: str) -> str:
+    """The text before it was made harmless.
+
+    >>> bare("'=1+1.png"), bare("'round.png")
+    ('=1+1.png', "'round.png")
+    """
+    return text[1:] if text[:1] == "'" and text[1:].startswith(_FORMULA) else text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from vitmap.errors import require_extra
-from vitmap.export.spreadsheet import Cell, harmless
+from vitmap.export.spreadsheet import Cell
 
 _SIGNED = "+0.0000;-0.0000;0.0000"
+_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # in XML
 _BLUE, _WHITE, _RED = "2166AC", "FFFFFF", "B2182B"  # the ends of the figure's colours
 
 
@@ -40,9 +42,11 @@ def write_workbook(path: Path, sheets: Sequence[Sheet]) -> None:
     book.remove(book.active)
     for sheet in sheets:
         page = book.create_sheet(sheet.name)
-        page.append([harmless(name) for name in sheet.header])
-        for line in sheet.lines:
-            page.append([_cell(cell) for cell in line])
+        for number, line in enumerate([sheet.header, *sheet.lines], start=1):
+            for column, value in enumerate(line, start=1):
+                cell = page.cell(number, column, _value(value))
+                if isinstance(value, str):
+                    cell.data_type = "s"  # whatever it begins with: `=1+1.png` is a name
         page.freeze_panes = page.cell(2, (sheet.signed.start if sheet.signed else 0) + 1)
         if not sheet.signed or not sheet.lines:
             continue
@@ -65,11 +69,13 @@ def require_workbook() -> None:
     _library()
 
 
-def _cell(cell: Cell) -> Cell | None:
-    """NaN has no cell in Excel: it stays empty."""
+def _value(cell: Cell) -> Cell | None:
+    """NaN has no cell in Excel: it stays empty; characters that XML cannot hold are replaced."""
     if isinstance(cell, float | np.floating):
         return float(cell) if np.isfinite(cell) else None
-    return int(cell) if isinstance(cell, np.integer) else harmless(cell)
+    if isinstance(cell, str):
+        return _UNWRITABLE.sub("\ufffd", cell)
+    return int(cell) if isinstance(cell, np.integer) else cell
 
 
 def _library() -> tuple[Any, Any, Any]:
