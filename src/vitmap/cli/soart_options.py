@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from collections.abc import Sequence
 
@@ -88,22 +89,22 @@ def add_attention(parser: Parser) -> None:
 
 
 def pair(text: str, noun: str, example: str) -> tuple[int, int]:
-    """`2x2` or `4,8` as two numbers; a single one stands for both.
+    """`2x2` or `4,8` as two numbers of up to nine digits; a single one stands for both.
 
     Raises UsageError for anything else.
     """
-    found = re.fullmatch(r"(\d+)(?:[x×,](\d+))?", text.strip())
+    found = re.fullmatch(r"(\d{1,9})(?:[x×,](\d{1,9}))?", text.strip())
     if not found:
         raise UsageError(f"{noun} {text!r} is not of the form {example}.")
     return int(found[1]), int(found[2] or found[1])
 
 
 def numbers(text: str, count: int, noun: str, example: str) -> Sequence[float]:
-    """`1,2,3` as numbers; raises UsageError for anything else."""
+    """`1,2,3` as finite numbers; raises UsageError for anything else."""
     try:
         found = [float(part) for part in text.split(",")]
     except ValueError:
         found = []
-    if len(found) != count:
+    if len(found) != count or not all(map(math.isfinite, found)):
         raise UsageError(f"{noun} {text!r} is not of the form {example}.")
     return found

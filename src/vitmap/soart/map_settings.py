@@ -8,6 +8,10 @@ from vitmap.errors import UsageError
 from vitmap.registry import suggest
 
 COLORS = ("gray", "rgb")
+_LARGEST_KERNEL = 101  # pixels
+_WEIGHTS = 1e-6, 1e6  # beyond these the other weights vanish beside it
+_NUMBERS = 18  # a patch: beta, eta and gamma of six kernels
+_MEMORY = 4e9  # bytes for the numbers of the standard
 _MOST = 4  # pixels of tolerance; the numbers of the standard are kept for each displacement
 
 
@@ -38,12 +42,17 @@ class MapSettings:
                 f"Kernel {self.kernel} asked for, but its cross needs a middle: "
                 "give an odd number from 3 up, such as 5."
             )
+        if self.kernel > _LARGEST_KERNEL:
+            raise UsageError(
+                f"Kernel {self.kernel} asked for: expected at most {_LARGEST_KERNEL} px, such as 5."
+            )
         if min(self.step) < 1:
             raise UsageError(f"Step {_pair(self.step)} asked for: expected pixels, such as 4,4.")
-        if not any(w > 0 for w in self.weights) or any(w < 0 for w in self.weights):
+        low, high = _WEIGHTS
+        if not any(self.weights) or not all(w == 0 or low <= w <= high for w in self.weights):
             raise UsageError(
-                "Weights {:g},{:g},{:g} asked for: expected three numbers from 0 up, one of them "
-                "above 0, such as 1,2,3.".format(*self.weights)
+                "Weights {:g},{:g},{:g} asked for: expected three numbers, each 0 or from {:g} to "
+                "{:g}, one of them above 0, such as 1,2,3.".format(*self.weights, low, high)
             )
         if not 0 <= self.tolerance <= _MOST:
             raise UsageError(f"Tolerance {self.tolerance} asked for: expected 0 to {_MOST} pixels.")
@@ -54,6 +63,14 @@ class MapSettings:
             raise UsageError(
                 f"{grid[0]}x{grid[1]} patches of {2 * self.kernel} px asked for, but the standard "
                 f"has {size[1]} × {size[0]} px: take a smaller step, kernel or number of patches."
+            )
+        places = (2 * self.tolerance + 1) ** 2 * (3 if self.color == "rgb" else 1)
+        needed = 4 * _NUMBERS * places * grid[0] * grid[1]
+        if needed > _MEMORY:
+            raise UsageError(
+                f"{grid[0]}x{grid[1]} patches at tolerance {self.tolerance} would take "
+                f"{needed / 1e9:.0f} GB, at most {_MEMORY / 1e9:g} are meant: take a larger step, "
+                "fewer patches or a smaller tolerance."
             )
 
     def grid(self, size: tuple[int, int]) -> tuple[int, int]:

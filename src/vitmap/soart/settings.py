@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -10,6 +11,7 @@ from vitmap.registry import suggest
 
 VARIANTS = ("mean-l2", "sum-chebyshev", "rt")
 COLORS = ("gray", "rgb-joint", "rgb-split")
+LARGEST = 4096  # pixels a side
 
 
 @dataclass(frozen=True)
@@ -55,17 +57,31 @@ class TableSettings:
                 f"Kernel {self.kernel} asked for, but its cross needs a middle: "
                 "give an odd number from 3 up, such as 5."
             )
-        for areas in self.grid:
-            if areas < 1 or self.size < 1 or self.size % (self.kernel * areas):
-                raise UsageError(
-                    f"Size {self.size} does not divide into areas of whole kernels: size "
-                    f"{self.size}, kernel {self.kernel}, grid {self.grid[0]}x{self.grid[1]}; "
-                    f"give a multiple of kernel × grid, such as {_multiple(self)}."
-                )
+        self._check_size()
         if self.decimals is not None and not 0 <= self.decimals <= 15:
             raise UsageError(f"Decimals {self.decimals} asked for: expected 0 to 15, such as 3.")
-        if self.full is not None and not self.full > 0:
+        if self.full is not None and not 0 < self.full < math.inf:
             raise UsageError(f"White {self.full:g} asked for: expected a number above 0, as 255.")
+
+    def _check_size(self) -> None:
+        grid = f"{self.grid[0]}x{self.grid[1]}"
+        if min(self.grid) < 1:
+            raise UsageError(f"Grid {grid} asked for: expected at least one area each way: 2x2.")
+        unit = self.kernel * math.lcm(*self.grid)  # a size divides both ways or not at all
+        if unit > LARGEST or self.size > LARGEST:
+            raise UsageError(
+                f"Size {self.size}, kernel {self.kernel}, grid {grid} asked for, but a picture is "
+                f"shrunk to at most {LARGEST} px and kernel × grid must divide that: take smaller "
+                "ones, such as 30, 5 and 2x2."
+            )
+        if self.size < 1 or self.size % unit:
+            below = self.size // unit * unit
+            near = [str(size) for size in (below, below + unit) if 0 < size <= LARGEST]
+            raise UsageError(
+                f"Size {self.size} does not divide into areas of whole kernels: size {self.size}, "
+                f"kernel {self.kernel}, grid {grid}; give a multiple of {unit}, such as "
+                f"{' or '.join(near or [str(unit)])}."
+            )
 
     def as_json(self) -> dict[str, Any]:
         """What is written beside the tables."""
@@ -81,13 +97,6 @@ class TableSettings:
             if not isinstance(chosen[name], kind):
                 raise ValueError(f"{name} is {chosen[name]!r}")
         return settings
-
-
-def _multiple(settings: TableSettings) -> int:
-    """The multiple of kernel × grid, both ways, that is nearest to the size asked for."""
-    rows, columns = (max(1, areas) for areas in settings.grid)
-    step = settings.kernel * rows * columns
-    return max(1, round(settings.size / step)) * step
 
 
 def difference(learn: TableSettings, valid: TableSettings) -> str | None:

@@ -16,6 +16,7 @@ from vitmap.soart.vectors import Pixels, planes, shrink, vectors
 
 NAMES = ("btY1", "snY2", "gmY3")
 _CHUNK = 64  # pictures measured at once: fast, and memory does not grow with a folder
+_CHUNK_PIXELS = 4_000_000  # of shrunk pictures at once, where they are large
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,8 @@ def _chunks(
     pictures: Iterable[Pixels], size: int
 ) -> Iterator[UInt8[np.ndarray, "picture size size 3"]]:
     """Shrunk as they come: no two pictures of full size are held at once."""
-    stream = iter(pictures)
-    while chunk := [shrink(pixels, size) for pixels in islice(stream, _CHUNK)]:
+    stream, count = iter(pictures), max(1, min(_CHUNK, _CHUNK_PIXELS // size**2))
+    while chunk := [shrink(pixels, size) for pixels in islice(stream, count)]:
         yield np.stack(chunk)
 
 
