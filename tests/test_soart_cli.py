@@ -19,7 +19,10 @@ from command import Command, command, left_in
 from conftest import ASSETS
 from oracles import soart as oracle
 from test_torch_free import without_torch
+from vitmap.errors import OutputError
+from vitmap.export.spreadsheet import bare, harmless
 from vitmap.images import read_photo
+from vitmap.run.staging import Stage
 
 LOT, STANDARD = ASSETS / "lot", ASSETS / "lot-standard.png"
 
@@ -126,6 +129,8 @@ def test_metrics_that_cannot_be(soart: Command, out: Path, tmp_path: Path) -> No
             2,
             "size 31, kernel 5, grid 2x2",
         ),
+        (["--standard", STANDARD, "--images", good, "--size", 999999990], 2, "at most 4096 px"),
+        (["--standard", STANDARD, "--images", good, "--decimals", "nan"], 2, "--decimals"),
         (["--standard", STANDARD, "--images", good, "--grid", "two"], 2, "not of the form 2x2"),
         (["--standard", STANDARD, "--images", good, "--variant", "rtt"], 2, "did you mean 'rt'"),
         (["--standard", STANDARD, "--images", good, "--as", "test"], 2, "Role 'test' is not known"),
@@ -326,7 +331,58 @@ def test_a_name_that_is_a_formula_stays_a_name(soart: Command, tmp_path: Path, o
     assert soart("attend", "--learn", tmp_path / "t", "--valid", tmp_path / "t").code == 0
     assert read(out / "features.csv")[1][1] == "'=cmd01.jpg"
     book = pytest.importorskip("openpyxl").load_workbook(out / "attention.xlsx")
-    assert book["features"]["B2"].data_type == "s"
+    cell = book["features"]["B2"]
+    assert (cell.data_type, cell.value) == ("s", "=cmd01.jpg")
+
+
+@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@a", "\n=1", "＝1", "＋1", "－1", "＠a"])
+def test_a_text_is_harmless_in_csv_and_can_be_had_back(text: str) -> None:
+    assert harmless(text) == f"'{text}"
+    assert bare(f"'{text}") == text
+
+
+def test_a_control_character_in_a_name_does_not_stop_the_workbook(
+    soart: Command, tmp_path: Path, out: Path
+) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    folder = tmp_path / "go\x07od"
+    folder.mkdir()
+    for path in sorted((LOT / "good").iterdir())[:5]:
+        shutil.copy(path, folder / f"a\x1f{path.name}")
+    tables = tmp_path / "t"
+    done = soart("metrics", "--standard", STANDARD, "--images", folder, "--out", tables)
+    assert done.code == 0
+    assert soart("attend", "--learn", tables, "--valid", tables).code == 0
+    page = openpyxl.load_workbook(out / "attention.xlsx")["features"]
+    assert (page["B2"].value, page["C2"].value) == ("a\ufffd01.jpg", "go\ufffdod")
+
+
+@pytest.mark.parametrize("name", ["metrics", "attend", "verdict"])
+def test_a_file_where_the_folder_should_be_is_said_before_any_work(
+    soart: Command, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "ref.png"
+    place.write_text("mine")
+    for module, function in (("soart_metrics", "measure"), ("soart_attend", "read")):
+        monkeypatch.setattr(f"vitmap.run.{module}.{function}", None)  # no work is begun
+    given = {"attend": ["--learn", tmp_path, "--valid", tmp_path]}.get(
+        name, ["--standard", STANDARD, "--images", LOT]
+    )
+    done = soart(name, *given, "--out", place)
+    assert (done.code, done.out, len(done.err)) == (3, [], 1)
+    assert f"{place}: cannot be written (File exists)" in done.err[0]
+    assert left_in(tmp_path) == {"ref.png"}
+    assert place.read_text() == "mine"
+
+
+def test_a_stage_that_cannot_be_put_in_place_is_not_left_behind(tmp_path: Path) -> None:
+    (tmp_path / "ref.png").write_text("mine")
+    stage = Stage(tmp_path, "ref.png")
+    with stage.opened():
+        (stage.folder / "run.json").write_text("{}")
+    with pytest.raises(OutputError, match=r"ref\.png: cannot be written"):
+        stage.commit()
+    assert left_in(tmp_path) == {"ref.png"}
 
 
 # verdict
@@ -354,6 +410,7 @@ def test_verdicts_that_cannot_be(soart: Command, out: Path) -> None:
         (["--images", LOT / "good"], 3, "Every picture is of the class 'good'"),
         (["--images", LOT, "--normal", "ok"], 3, "0 pictures of the class 'ok'"),
         (["--images", LOT, "--members", "22"], 3, "24 pictures of the class 'good', of which 22"),
+        (["--images", LOT, "--members", "-1"], 2, "Members -1 asked for"),
         (["--images", LOT, "--classifiers", "swm"], 2, "did you mean 'svm'"),
     ]:
         done = soart("verdict", "--standard", STANDARD, *options)
@@ -426,6 +483,10 @@ def test_maps_that_cannot_be(soart: Command, out: Path) -> None:
         ([picture, "--step", "a"], "Step 'a' is not of the form 4,4"),
         ([picture, "--step", "4", "--patches", "9x9"], "exclude each other"),
         ([picture, "--weights", "1,2"], "Weights '1,2' is not of the form 1,2,3"),
+        ([picture, "--weights", "nan,1,1"], "Weights 'nan,1,1' is not of the form 1,2,3"),
+        ([picture, "--weights", "inf,1,1"], "Weights 'inf,1,1' is not of the form 1,2,3"),
+        ([picture, "--threshold", "nan"], "Threshold nan asked for"),
+        ([picture, "--step", "9" * 5000], "is not of the form 4,4"),
         ([picture, "--threshold", "0"], "share of the hottest patch"),
         ([picture, "--scale", "good"], "Scale good asked for, but the standard is 1 picture(s)"),
         ([picture, "--scale", "cell"], "Scale 'cell' is not known"),

@@ -162,6 +162,10 @@ def test_the_softmax_sums_to_one_and_the_composite_spans_its_range() -> None:
         (MapSettings(step=(0, 4)), "Step 0,4 asked for"),
         (MapSettings(weights=(0, 0, 0)), "Weights 0,0,0 asked for"),
         (MapSettings(weights=(1, -1, 0)), "Weights 1,-1,0 asked for"),
+        (MapSettings(weights=(1, float("nan"), 1)), "Weights 1,nan,1 asked for"),
+        (MapSettings(weights=(float("inf"), 1, 1)), "Weights inf,1,1 asked for"),
+        (MapSettings(weights=(1e300, 1, 1)), "each 0 or from 1e-06 to 1e"),
+        (MapSettings(kernel=1001), "Kernel 1001 asked for: expected at most 101 px"),
         (MapSettings(tolerance=9), "Tolerance 9 asked for: expected 0 to 4"),
         (MapSettings(blur=-1), "Blur -1 asked for"),
         (MapSettings(color="grey"), "did you mean 'gray'"),
@@ -173,6 +177,11 @@ def test_the_softmax_sums_to_one_and_the_composite_spans_its_range() -> None:
 def test_settings_that_cannot_be(chosen: MapSettings, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         Reference(board(), chosen)
+
+
+def test_more_patches_than_memory_holds_are_refused() -> None:
+    with pytest.raises(UsageError, match="tolerance 4 would take 48 GB, at most 4"):
+        MapSettings(step=(1, 1), tolerance=4).check((2880, 2880))
 
 
 def test_the_author_s_picture_has_the_author_s_patches() -> None:

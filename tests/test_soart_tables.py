@@ -204,8 +204,15 @@ def test_a_blank_quadrant_is_named() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"size": 31}, r"size 31, kernel 5, grid 2x2; .* such as 40"),
-        ({"grid": (3, 4)}, r"size 30, kernel 5, grid 3x4; .* such as 60"),
+        ({"size": 31}, r"size 31, kernel 5, grid 2x2; .* such as 30 or 40\."),
+        ({"grid": (3, 4)}, r"size 30, kernel 5, grid 3x4; .* such as 60\."),
+        ({"size": 90, "grid": (3, 4)}, "a multiple of 60, such as 60 or 120"),
+        ({"size": 999_999_990}, "Size 999999990, .* shrunk to at most 4096 px"),
+        ({"size": 5 * 97 * 101, "grid": (97, 101)}, "kernel 5, grid 97x101 .* at most 4096 px"),
+        ({"kernel": 100_001}, "kernel 100001, .* at most 4096 px"),
+        ({"grid": (0, 2)}, "Grid 0x2 asked for"),
+        ({"full": math.inf}, "White inf asked for"),
+        ({"full": math.nan}, "White nan asked for"),
         ({"kernel": 4}, "Kernel 4 asked for, but its cross needs a middle"),
         ({"variant": "mean"}, "Variant 'mean' is not known: did you mean 'mean-l2'"),
         ({"color": "grey"}, "Color 'grey' is not known: did you mean 'gray'"),

@@ -29,13 +29,15 @@ def run(arguments: Sequence[str]) -> int:
     add_attention(parser)
     options = parser.parse_args(list(arguments))
     from vitmap.run.soart_attend import read, take_step, write
+    from vitmap.run.staging import rehearse
 
+    out = Path(options.out or "outputs/attention")
+    rehearse(out)
     (learn, said), (valid, also) = (
         read(Path(options.learn), "learn"),
         read(Path(options.valid), "valid"),
     )
     step = take_step(learn, valid, options.mode, options.qkv)
-    out = Path(options.out or "outputs/attention")
     files = write(out, step, ["vitmap", "soart", "attend", *arguments], options.excel)
     for remark in [*said, *also, *step.remarks]:
         complain(remark)

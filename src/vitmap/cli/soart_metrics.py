@@ -41,10 +41,12 @@ def run(arguments: Sequence[str]) -> int:
     if options.role not in ("learn", "valid"):
         raise suggest("role", options.role, ["learn", "valid"])
     from vitmap.run.soart_metrics import measure, write
+    from vitmap.run.staging import rehearse
 
+    out = Path(options.out or "outputs/tables")
+    rehearse(out)
     measured = measure(options.standard, options.images, settings_of(options))
     command = ["vitmap", "soart", "metrics", *arguments]
-    out = Path(options.out or "outputs/tables")
     files = write(out, options.role, measured, command)
     for remark in measured.remarks:
         complain(remark)

@@ -53,12 +53,15 @@ def run(arguments: Sequence[str]) -> int:
     from vitmap.export.workbook import require_workbook
     from vitmap.run.soart_metrics import measure
     from vitmap.run.soart_verdict import reach, write
+    from vitmap.run.staging import rehearse
     from vitmap.soart.classifiers import classifier
 
     for name in classifiers:
         classifier(name)  # what is not installed is said before the work, not after it
     if options.excel:
         require_workbook()
+    out = Path(options.out or "outputs/verdict")
+    rehearse(out)
     settings = settings_of(options)
     measured = measure(options.standard, options.images, settings)
     failed, new = list(measured.failed), None
@@ -70,7 +73,6 @@ def run(arguments: Sequence[str]) -> int:
         measured, options.normal, options.members, options.mode, options.qkv, classifiers, new
     )
     measured = replace(measured, failed=failed)
-    out = Path(options.out or "outputs/verdict")
     command = ["vitmap", "soart", "verdict", *arguments]
     files = write(out, measured, verdict, command, options.excel)
     for remark in [*measured.remarks, *verdict.step.remarks, *verdict.remarks]:

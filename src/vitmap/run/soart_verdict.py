@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vitmap.errors import InputError
+from vitmap.errors import InputError, UsageError
 from vitmap.export.soart_tables import write_tables
 from vitmap.export.spreadsheet import Cell, write_sheet
 from vitmap.export.workbook import require_workbook
@@ -50,8 +50,10 @@ class Verdict:
 def split(tables: Tables, normal: str, members: int) -> tuple[Tables, Tables]:
     """The first so many normal pictures as members, all others to be judged.
 
-    Raises InputError where too few normal pictures would be left.
+    Raises UsageError for no members, InputError where too few normal pictures would be left.
     """
+    if members < 1:
+        raise UsageError(f"Members {members} asked for: expected at least 1, such as 9.")
     good = [i for i, row in enumerate(tables.rows) if row.group == normal]
     if len(good) < members + 3:
         raise InputError(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vitmap.errors import OutputError
@@ -22,6 +23,20 @@ def prepare(out: Path) -> None:
         raise OutputError(
             f"{out}: cannot be written ({error.strerror}): choose another folder with --out."
         ) from error
+
+
+def rehearse(out: Path) -> None:
+    """Whether files can go to a folder, before the work that they cost; leaves no trace.
+
+    Raises OutputError as `prepare` does.
+    """
+    made = [place for place in (out, *out.parents) if not os.path.lexists(place)]
+    try:
+        prepare(out)
+    finally:
+        for place in made:
+            with suppress(OSError):  # it was not made after all
+                place.rmdir()
 
 
 class Stage:
@@ -49,6 +64,12 @@ class Stage:
 
         Raises OutputError where the place cannot be written.
         """
+        try:
+            self._move()
+        finally:
+            self.discard()
+
+    def _move(self) -> None:
         with _writing(self.final):
             if not self.final.exists():
                 self.folder.rename(self.final)
@@ -59,7 +80,6 @@ class Stage:
                 (self.final / name).unlink(missing_ok=True)
             for name in [*(name for name in new if name != record), record]:
                 (self.folder / name).replace(self.final / name)
-            self.discard()
 
     def discard(self) -> None:
         """Leave nothing behind."""
