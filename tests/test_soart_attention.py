@@ -205,6 +205,28 @@ def test_numbers_that_no_step_can_be_taken_with() -> None:
     refused(learn, valid[:, :0], "safe", "The valid tables have no rows")
 
 
+def test_exact_mode_says_what_its_results_depend_on() -> None:
+    learn, valid = like_the_originals(9, 4, 0), like_the_originals(9, 4, 1)
+    valid[1] = learn[1]
+    found = attend(tables(learn), tables(valid), "exact")
+    assert any("depends on what else is measured with it" in remark for remark in found.remarks)
+    [apart] = [remark for remark in found.remarks if "scaled by different means" in remark]
+    assert f"btY1 {learn[0].mean():+.3g} and {valid[0].mean():+.3g}, gmY3" in apart
+    alone = attend(tables(learn), tables(learn), "exact")
+    assert not any("different means" in remark for remark in alone.remarks)
+    safe = attend(tables(learn), tables(valid), "safe")
+    assert not any("depends on what else" in remark for remark in safe.remarks)
+
+
+@pytest.mark.parametrize("factor", [2.0**660, 2.0**-660, 1e200])
+def test_safe_mode_takes_numbers_of_any_size(factor: float) -> None:
+    learn, valid = like_the_originals(9, 4, 0), like_the_originals(5, 4, 1)
+    small = attend(tables(learn), tables(valid), "safe").adjusted
+    large = attend(tables(learn * factor), tables(valid * factor), "safe").adjusted
+    assert np.allclose(small, large, atol=1e-6)
+    refused(learn * 1e-100, valid * 1e300, "safe", "out of all proportion")
+
+
 def test_one_row_has_no_range_in_exact_mode() -> None:
     learn, valid = like_the_originals(9, 4, 0), like_the_originals(1, 4, 1)
     found = attend(tables(learn), tables(valid), "exact")
@@ -221,6 +243,8 @@ def test_members_that_agree_leave_a_column_at_zero() -> None:
     learn[:, 0] += 1e-9  # not all one value
     found = attend(tables(learn), tables(like_the_originals(2, 4, 1)), "safe")
     assert np.isfinite(found.adjusted).all()
+    agreed = [remark for remark in found.remarks if "the members agree in" in remark]
+    assert len(agreed) == len({remark[:2] for remark in agreed})  # a line a table
 
 
 def test_tables_that_do_not_belong_together() -> None:

@@ -109,6 +109,17 @@ def softmax(scores: Float[np.ndarray, "*row token"]) -> Float[np.ndarray, "*row 
     return raised / raised.sum(axis=-1, keepdims=True)
 
 
+def named_columns(found: Sequence[int], count: int) -> str:
+    """Some of so many columns in words: the first few by their numbers, or how many.
+
+    >>> named_columns([0, 3], 9), named_columns([0, 1, 2, 3, 4], 9)
+    ('columns 0, 3', '5 of 9 columns')
+    """
+    if len(found) > 4:
+        return f"{len(found)} of {count} columns"
+    return f"column{'s' if len(found) > 1 else ''} {', '.join(map(str, found))}"
+
+
 def constant_columns(values: Float[np.ndarray, "row member"]) -> Sequence[int]:
     """The columns without any range."""
     return [int(column) for column in np.flatnonzero(np.ptp(values, axis=0) == 0)]

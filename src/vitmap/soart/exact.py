@@ -7,17 +7,21 @@ else is measured with it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import chain
 
 import numpy as np
 from jaxtyping import Float
 
 from vitmap.errors import InputError
-from vitmap.soart.attention import METRICS, Attention, constant_columns, softmax
+from vitmap.soart.attention import METRICS, Attention, constant_columns, named_columns, softmax
 from vitmap.soart.tables import NAMES
 
 _SMALL = 0.05  # a mean below this share of the table's largest value makes N() large and erratic
+
+_BATCH = (
+    "Exact mode: a row's result depends on what else is measured with it, as keys and values come "
+    "from the measured rows."
+)
 
 
 def attend(
@@ -29,7 +33,8 @@ def attend(
     members = scaled(learn, "learn")
     words = scaled(valid, "valid")
     root = np.sqrt(learn.shape[1])
-    att, adjusted, weights, remarks = [], [], [], [*_means(learn, "learn"), *_means(valid, "valid")]
+    att, adjusted, weights = [], [], []
+    remarks = [*_means(learn, "learn"), *_means(valid, "valid"), *_apart(learn, valid), _BATCH]
     for metric, word in enumerate(words):
         q, k, v = (word @ members[which].T for which in order)
         weight = softmax(q @ k.T / root)
@@ -39,7 +44,7 @@ def attend(
         if flat:
             remarks.append(
                 f"{METRICS[metric]}: attention is the same for every row in "
-                f"{_columns(flat, found)}, so its range is 0 and the adjusted values there do not "
+                f"{named_columns(flat, found.shape[1])}, so its range is 0 and the adjusted values there do not "
                 "exist (NaN)."
             )
         away = found - found.mean(axis=0)
@@ -74,6 +79,17 @@ def scaled(
     return tables / means
 
 
+def _apart(
+    learn: Float[np.ndarray, "3 member column"], valid: Float[np.ndarray, "3 row column"]
+) -> list[str]:
+    """That the two sides are divided by different numbers, and by which."""
+    means = zip(NAMES, learn.mean(axis=(1, 2)), valid.mean(axis=(1, 2)), strict=True)
+    apart = [f"{name} {a:+.3g} and {b:+.3g}" for name, a, b in means if not np.isclose(a, b, 1e-3)]
+    if not apart:
+        return []
+    return [f"Learn and valid are scaled by different means: {', '.join(apart)}."]
+
+
 def _means(tables: Float[np.ndarray, "3 row column"], role: str) -> chain[str]:
     """What is wrong with dividing by these means."""
     means = tables.mean(axis=(1, 2))
@@ -90,9 +106,3 @@ def _means(tables: Float[np.ndarray, "3 row column"], role: str) -> chain[str]:
         if abs(mean) < _SMALL * top
     )
     return chain(negative, small)
-
-
-def _columns(flat: Sequence[int], table: np.ndarray) -> str:
-    if len(flat) > 4:
-        return f"{len(flat)} of {table.shape[1]} columns"
-    return f"column{'s' if len(flat) > 1 else ''} {', '.join(map(str, flat))}"

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from vitmap.errors import InputError
-from vitmap.soart.attention import METRICS, Attention, softmax
+from vitmap.soart.attention import METRICS, Attention, named_columns, softmax
 from vitmap.soart.diagnosis import perplexity
 from vitmap.soart.tables import NAMES
 
@@ -72,7 +72,10 @@ def attend(
     Raises InputError for fewer than four members, or a table of members that is all one value.
     """
     count = learn.shape[1]
-    _check(learn)
+    # By powers of two, which change no digit: squares of very large or small numbers stay finite.
+    power = -np.frexp(np.abs(learn).max(axis=(1, 2), keepdims=True, initial=0))[1]
+    learn = np.ldexp(learn, power)
+    _check(learn, power)
     left_out = [np.delete(np.arange(count), i) for i in range(count)]
     judges = [Judges.of(learn[:, kept], order) for kept in left_out]
     own_scores = np.concatenate(
@@ -92,16 +95,24 @@ def attend(
     for i, (kept, judge) in enumerate(zip(left_out, judges, strict=True)):
         own[:, i, kept] = (softmax(own_scores[:, [i]] / divisor) @ judge.content)[:, 0]
     everyone = Judges.of(learn, order)
-    weights = softmax(everyone.scores(valid) / divisor)
+    with np.errstate(over="ignore", invalid="ignore"):
+        scores = everyone.scores(np.ldexp(valid, power)) / divisor
+    if not np.isfinite(scores).all():
+        raise InputError(
+            "The valid tables hold numbers that are out of all proportion to the learn tables': "
+            "were both made alike?"
+        )
+    weights = softmax(scores)
     att = weights @ everyone.content
     centre, span = np.nanmean(own, axis=1), np.nanmax(own, axis=1) - np.nanmin(own, axis=1)
     most = np.abs(everyone.content).max(axis=(1, 2))[:, None]
     span = np.where(span > _NOTHING * most, span, 0.0)
-    for metric, column in zip(*np.nonzero(span == 0), strict=True):
-        remarks.append(
-            f"{METRICS[metric]}: the members agree in column {column}, so its range is 0 and the "
-            "adjusted values there are set to 0."
-        )
+    for name, spans in zip(METRICS, span, strict=True):
+        if agreed := [int(column) for column in np.flatnonzero(spans == 0)]:
+            remarks.append(
+                f"{name}: the members agree in {named_columns(agreed, count)}, so the range there "
+                "is 0 and the adjusted values are set to 0."
+            )
     away = att - centre[:, None]
     adjusted = np.where(span[:, None] == 0, 0.0, away / np.where(span == 0, 1, span)[:, None])
     return Attention(
@@ -133,16 +144,17 @@ def temperature(scores: Float[np.ndarray, "row token"], target: float) -> tuple[
     return float(np.exp(tau)), abs(median(tau) - target) < 1e-3 * target
 
 
-def _check(learn: Float[np.ndarray, "3 member column"]) -> None:
+def _check(learn: Float[np.ndarray, "3 member column"], power: np.ndarray) -> None:
     count = learn.shape[1]
     if count < _FEWEST:
         raise InputError(
             f"{count} member{'s' if count != 1 else ''} given, but safe mode measures each against "
             f"the others: give at least {_FEWEST} learn rows, or use --mode exact."
         )
-    for name, table in zip(NAMES, learn, strict=True):
+    for name, table, shift in zip(NAMES, learn, power, strict=True):
         if np.ptp(table) == 0:
+            value = np.ldexp(table.flat[0], -shift.flat[0])
             raise InputError(
-                f"learn_{name}: every value is {table.flat[0]:g}, so there is no spread to measure "
+                f"learn_{name}: every value is {value:g}, so there is no spread to measure "
                 "by: give members that differ as good ones do, or use --mode exact."
             )
