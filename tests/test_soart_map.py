@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from oracles import soart as oracle
 from vitmap.errors import PictureError, UsageError
 from vitmap.geometry import View
+from vitmap.run.soart_files import said_of
 from vitmap.soart.alignment import correlation, find_shift, overlap
 from vitmap.soart.defect_map import Reference
 from vitmap.soart.map_settings import MapSettings
@@ -131,6 +132,54 @@ def test_another_part_is_refused_unless_alignment_is_off() -> None:
     assert Reference(board(), MapSettings(align=False)).map(blank).anomaly.max() > 1
     with pytest.raises(PictureError, match="160 × 100 px, but the standard has 160 × 120 px"):
         reference.map(board(100))
+
+
+def sheet(noise: int, spot: bool, seed: int) -> np.ndarray:
+    """A uniform sheet, with noise of so many levels and a dark spot where wanted."""
+    chance = np.random.default_rng(seed)
+    made = np.full((120, 160, 3), 180) + chance.integers(-noise, noise + 1, (120, 160, 1))
+    if spot:
+        made[50:62, 100:112] = 60
+    return made.astype(np.uint8)
+
+
+@pytest.mark.parametrize("noise", [0, 2, 20])
+def test_a_sheet_without_structure_is_mapped_where_it_lies(noise: int) -> None:
+    reference = Reference(sheet(noise, False, 0), MapSettings())
+    clean = reference.map(sheet(noise, False, 1))
+    assert (clean.shift.y, clean.shift.x, clean.shift.blind) == (0, 0, True)
+    assert said_of(clean).startswith("nothing to align by")
+    found = reference.map(sheet(noise, True, 1))
+    assert (found.shift.y, found.shift.x, found.shift.blind) == (0, 0, True)
+    row, column = np.unravel_index(int(found.anomaly.argmax()), found.anomaly.shape)
+    x, y = found.view.center(int(row), int(column))
+    assert 44 <= y < 68
+    assert 94 <= x < 118
+    assert found.anomaly.max() > 2 * clean.anomaly.max()
+    lost = Reference(sheet(noise, True, 0), MapSettings()).map(sheet(noise, False, 1))
+    assert lost.shift.blind  # a spot that is missing is a defect as well
+
+
+def test_flat_pictures_of_any_level_have_no_correlation() -> None:
+    for level in (1, 100, 181, 254):
+        flat = np.full((480, 640), level / 255, np.float32)
+        shift = find_shift(flat, flat)
+        assert (shift.y, shift.x, shift.correlation) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("size", [3, 6, 20])
+def test_a_texture_is_refused_for_another_and_aligned_with_itself(size: int) -> None:
+    chance = np.random.default_rng(size)
+    first, second = (
+        np.kron(chance.integers(90, 170, (240 // size, 240 // size, 1)), np.ones((size, size, 3)))
+        for _ in range(2)
+    )
+    first, second = first.astype(np.uint8), second.astype(np.uint8)
+    reference = Reference(first[20:200, 20:200], MapSettings())
+    with pytest.raises(PictureError, match="cannot be aligned"):
+        reference.map(second[20:200, 20:200])
+    found = reference.map(first[15:195, 28:208])
+    assert (found.shift.y, found.shift.x, found.shift.blind) == (5, -8, False)
 
 
 def test_colour_sees_what_gray_does_not() -> None:

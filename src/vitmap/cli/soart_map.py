@@ -157,10 +157,13 @@ def _lines(record: dict[str, Any]) -> list[str]:
     if record["alignment"]:
         about = record["alignment"]
         x, y = about["shift_xy"]
-        found.append(
-            f"  shifted by {x}, {y} px (correlation {about['correlation']:.2f}, "
-            f"{about['compared']:.1%} compared), light × {record['gain']:.2f}"
+        said = (
+            "the standard has nothing to align by: no shift"
+            if about["nothing_to_align_by"]
+            else f"shifted by {x}, {y} px (correlation {about['correlation']:.2f}, "
+            f"{about['compared']:.1%} compared)"
         )
+        found.append(f"  {said}, light × {record['gain']:.2f}")
     count = len(record["regions"])
     found.append(
         f"  {count} region{'s' if count != 1 else ''}{', hottest first:' if count else ''}"

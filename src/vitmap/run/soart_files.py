@@ -91,6 +91,8 @@ def said_of(found: DefectMap) -> str:
     shift = found.shift
     if not found.settings.align:
         return "compared as it lies"
+    if shift.blind:
+        return f"nothing to align by, light × {found.gain:.2f}"
     moved = f"shifted by {shift.x}, {shift.y} px" if shift.x or shift.y else "no shift"
     return f"{moved} (correlation {shift.correlation:.2f}), light × {found.gain:.2f}"
 

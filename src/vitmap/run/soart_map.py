@@ -158,6 +158,7 @@ class MapRun:
                 "shift_xy": [shift.x, shift.y],
                 "between_pixels_xy": [round(shift.fine[1], 3), round(shift.fine[0], 3)],
                 "correlation": round(shift.correlation, 4),
+                "nothing_to_align_by": shift.blind,
                 "compared": round(float(found.compared.mean()), 6),
             }
             if self.settings.align

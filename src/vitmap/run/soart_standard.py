@@ -10,7 +10,7 @@ from jaxtyping import Real
 from vitmap.errors import PictureError
 from vitmap.folders import find_pictures
 from vitmap.images import Photo, read_photo
-from vitmap.soart.alignment import find_shift, overlap
+from vitmap.soart.alignment import align, overlap
 from vitmap.soart.defect_map import Reference, planes_of
 from vitmap.soart.map_settings import MapSettings
 
@@ -72,7 +72,7 @@ def _laid_over(first: Photo, photo: Photo, path: Path, settings: MapSettings) ->
     if not settings.align:
         return photo.pixels.astype(np.float32)
     own, other = (planes_of(p.pixels, settings).mean(axis=0) for p in (first, photo))
-    shift = find_shift(own, other)
+    shift = align(own, other)
     if not shift.credible:
         raise PictureError(
             f"{path}: it cannot be aligned with {first.name} (correlation "

@@ -12,6 +12,9 @@ _ENOUGH = 200_000  # pixels for a correlation
 _SMALLEST = 32  # pixels of the shorter side from which a copy is still halved
 _CANDIDATES = 4  # peaks of the phase correlation that are tried
 _REACH = 0.25  # of a side: a part that lies further off is another picture
+_FLAT = 2e-6  # of the mean: a deviation below it is the rounding of a flat picture's mean
+_FAINT = 2 / 255  # a standard whose deviation is less has nothing that could be recognised
+_FEW = 10  # percent of the pixels, at either end: a spot on a sheet is nothing to align by
 CREDIBLE = 0.3  # correlation over the overlap from which two pictures show the same thing
 
 Plane = Float[np.ndarray, "_ _"]
@@ -22,21 +25,53 @@ class Shift:
     """Pixels by which the measured picture lies below and to the right of the standard.
 
     `y` and `x` are the whole pixels that are undone, `fine` the estimate between pixels;
-    `correlation` is that of the two pictures where they overlap, after the shift.
+    `correlation` is that of the two pictures where they overlap, after the shift. `blind` is true
+    where the standard has nothing to align by; then nothing is moved.
     """
 
     y: int
     x: int
     fine: tuple[float, float]
     correlation: float
+    blind: bool = False
 
     @property
     def credible(self) -> bool:
-        """Whether the two pictures show the same thing at all."""
-        return self.correlation >= CREDIBLE
+        """Whether the two pictures show the same thing, as far as that can be told."""
+        return self.blind or self.correlation >= CREDIBLE
 
 
 NONE = Shift(0, 0, (0.0, 0.0), float("nan"))
+
+
+def align(standard: Plane, measured: Plane) -> Shift:
+    """The shift to undo; none, and `blind`, where the standard has nothing to align by.
+
+    Not credible is a picture that does not match a standard which has structure.
+    """
+    found = find_shift(standard, measured)
+    if found.credible or structured(standard):
+        return found
+    return Shift(0, 0, (0.0, 0.0), correlation(standard, measured, 0, 0), blind=True)
+
+
+def structured(standard: Plane) -> bool:
+    """Whether a picture resembles itself two pixels on, as what it shows does and noise does not.
+
+    The darkest and the lightest pixels count for no more than the others: a sheet with one spot is
+    a sheet.
+
+    >>> chance = np.random.default_rng(0)
+    >>> noise = chance.normal(0.5, 0.1, (60, 60))
+    >>> structured(noise), structured(np.kron(noise, np.ones((8, 8))))
+    (False, True)
+    """
+    low, high = np.percentile(standard, [_FEW, 100 - _FEW])
+    even = np.clip(standard, low, high)
+    if even.std() < _FAINT:
+        return False
+    lags = [(0, 2), (2, 0), (2, 2), (2, -2)]
+    return max(abs(correlation(even, even, *lag)) for lag in lags) >= CREDIBLE
 
 
 def find_shift(standard: Plane, measured: Plane) -> Shift:
@@ -69,9 +104,13 @@ def correlation(standard: Plane, measured: Plane, y: int, x: int) -> float:
     a, b = overlap(standard, measured, y, x)
     step = 1 + int((a.size / _ENOUGH) ** 0.5)  # every so-many-th pixel says as much as all do
     first, second = a[::step, ::step].ravel(), b[::step, ::step].ravel()
-    first, second = first - first.mean(), second - second.mean()
-    power = float(first @ first) * float(second @ second)
-    return float(first @ second) / power**0.5 if power > 0 else 0.0
+    means = float(first.mean()), float(second.mean())
+    first, second = first - first.dtype.type(means[0]), second - second.dtype.type(means[1])
+    powers = float(first @ first), float(second @ second)
+    floors = [first.size * (_FLAT * mean) ** 2 for mean in means]
+    if any(power <= floor for power, floor in zip(powers, floors, strict=True)):
+        return 0.0
+    return float(first @ second) / (powers[0] * powers[1]) ** 0.5
 
 
 def overlap(standard: Plane, measured: Plane, y: int, x: int) -> tuple[Plane, Plane]:

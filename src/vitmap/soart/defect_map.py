@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Real, UInt8
 
 from vitmap.errors import PictureError
 from vitmap.geometry import View
-from vitmap.soart.alignment import CREDIBLE, NONE, Shift, find_shift, overlap
+from vitmap.soart.alignment import CREDIBLE, NONE, Shift, align, overlap
 from vitmap.soart.map_settings import MapSettings
 from vitmap.soart.patches import compare, patch_numbers
 from vitmap.soart.vectors import gray
@@ -105,7 +105,7 @@ class Reference:
     def _shift(self, planes: Planes, name: str) -> Shift:
         if not self.settings.align:
             return NONE
-        shift = find_shift(self.planes.mean(axis=0), planes.mean(axis=0))
+        shift = align(self.planes.mean(axis=0), planes.mean(axis=0))
         if not shift.credible:
             raise PictureError(
                 f"{name}: it cannot be aligned with the standard (correlation "
