@@ -44,8 +44,8 @@ def attend(
         if flat:
             remarks.append(
                 f"{METRICS[metric]}: attention is the same for every row in "
-                f"{named_columns(flat, found.shape[1])}, so its range is 0 and the adjusted values there do not "
-                "exist (NaN)."
+                f"{named_columns(flat, found.shape[1])}, so its range is 0 and the adjusted "
+                "values there do not exist (NaN)."
             )
         away = found - found.mean(axis=0)
         adjusted.append(np.round(away / np.where(span == 0, np.nan, span), 4))
