@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from vitmap.geometry import View
 from vitmap.render.colormap import DEFAULT, palette
 from vitmap.render.overlay import cut_out
-from vitmap.render.page import INK, LINE, QUIET, Page, dots, letters, shorten, wrapped
+from vitmap.render.page import INK, LINE, QUIET, Page, dots, fitted, wrapped
 from vitmap.render.scale import Scale
 
 CAVEAT = (
@@ -62,8 +62,8 @@ def draw_defects(
     lines = sum(len(wrapped(note, paper - 2 * _MARGIN)) for note in notes)
     row = _CAPTION + tall + _GAP
     page = Page(paper, _HEADER + 2 * row + 0.75 + lines * LINE + 0.15)
-    page.text(_MARGIN, 0.36, shorten(panels.title, letters(paper - 0.6, 13)), size=13, cut="Bold")
-    page.text(_MARGIN, 0.58, shorten(panels.subtitle, letters(paper - 0.6, 8)), color=QUIET)
+    page.text(_MARGIN, 0.36, fitted(panels.title, paper - 0.6, 13, "Bold"), size=13, cut="Bold")
+    page.text(_MARGIN, 0.58, fitted(panels.subtitle, paper - 0.6, 8), color=QUIET)
     view = View((dots(tall), dots(wide)), panels.view.target, panels.view.patch)
     small = _resized(panels.picture, wide, tall)
     heat = [
@@ -87,7 +87,7 @@ def draw_defects(
         x = _MARGIN + index % 4 * (wide + _GAP)
         y = _HEADER + index // 4 * row
         page.text(x, y + 0.16, name, size=9, cut="Bold")
-        page.text(x, y + 0.31, shorten(said, letters(wide, 6.5)), size=6.5, color=QUIET)
+        page.text(x, y + 0.31, fitted(said, wide, 6.5), size=6.5, color=QUIET)
         page.picture(x, y + _CAPTION, pixels)
     _legend(page, _HEADER + 2 * row + 0.15, scale, panels.maps[0], colormap)
     y = _HEADER + 2 * row + 0.70

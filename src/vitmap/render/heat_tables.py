@@ -10,7 +10,8 @@ from jaxtyping import Float
 from PIL import Image
 
 from vitmap.render.diverging import diverging
-from vitmap.render.page import INK, LINE, QUIET, Page, dots, letters, shorten, wrapped
+from vitmap.render.labels import telling
+from vitmap.render.page import LINE, QUIET, Page, dots, fitted, wrapped
 
 _MARGIN, _GAP, _HEADER = 0.30, 0.30, 1.25  # inches
 _NAME, _GROUP = 1.4, 1.20  # widths of the rows' names and of the classes'
@@ -46,8 +47,8 @@ def draw_heat_tables(
     notes = [*_scale_notes(limit, beyond, bool(np.isnan(tables).any())), *notes]
     lines = sum(len(wrapped(note, paper - 2 * _MARGIN)) for note in notes)
     page = Page(paper, _HEADER + tall * len(rows) + apart + 0.75 + lines * LINE + 0.15)
-    page.text(_MARGIN, 0.36, shorten(title, letters(paper - 0.6, 13)), size=13, cut="Bold")
-    page.text(_MARGIN, 0.58, shorten(subtitle, letters(paper - 0.6, 8)), color=QUIET)
+    page.text(_MARGIN, 0.36, fitted(title, paper - 0.6, 13, "Bold"), size=13, cut="Bold")
+    page.text(_MARGIN, 0.58, fitted(subtitle, paper - 0.6, 8), color=QUIET)
     x = left
     for table, name in zip(tables, titles, strict=True):
         page.text(x, 0.92, name, size=9.5, cut="Bold")
@@ -115,17 +116,20 @@ def _row_names(
     page: Page, rows: Sequence[tuple[str, str]], groups: Sequence[tuple[str, int]], tall: float
 ) -> None:
     named = any(kind for kind, _ in groups)
+    small = min(6.5, 40 * tall)
+    shown = telling([name for name, _ in rows], _NAME - 0.08, small)
+    kinds = telling([kind or "no class" for kind, _ in groups], _GROUP - 0.16, 8.5, "Bold")
     y, row = _HEADER, 0
-    for kind, count in groups:
+    for _, count in groups:
         if named:
             bar = np.broadcast_to(np.uint8(120), (max(1, dots(tall * count) - 1), dots(0.03), 3))
             page.picture(_MARGIN + _GROUP - 0.12, y, bar)
-            name = shorten(kind or "no class", letters(_GROUP - 0.30, 8.5))
-            page.text(_MARGIN, y + 0.13, name, size=8.5, cut="Bold", color=INK)
-        for name, _ in rows[row : row + count]:
+            size = min(8.5, 58 * tall * count)  # a class of one row is no taller than the row
+            name = kinds.pop(0)
+            page.text(_MARGIN, y + min(0.13, tall * count - 0.03), name, size=size, cut="Bold")
+        for text in shown[row : row + count]:
             x = _MARGIN + (_GROUP if named else 0)
-            text = shorten(name, letters(_NAME - 0.05, 6.5))
-            page.text(x, y + tall / 2 + 0.035, text, size=min(6.5, 40 * tall), color=QUIET)
+            page.text(x, y + tall / 2 + 0.035, text, size=small, color=QUIET)
             y += tall
         row += count
         y += 0.08

@@ -85,6 +85,32 @@ def letters(inches: float, size: float) -> int:
     return max(8, int(inches / (size * _EM)))
 
 
+def width_of(text: str, size: float, cut: str = "") -> float:
+    """Inches that a text takes on the page, with the fonts that draw it."""
+    return sum(font.getlength(part) for part, font in runs(text, size * DPI / 72, cut)) / DPI
+
+
+def fitted(text: str, inches: float, size: float, cut: str = "") -> str:
+    """The text, its middle left out where it is too wide: both ends of a name tell it apart.
+
+    >>> fitted("part-number-000123-left-2026.png", 1.0, 8), fitted("a.png", 1.0, 8)
+    ('part-nu…026.png', 'a.png')
+    """
+    if width_of(text, size, cut) <= inches:
+        return text
+    low, high = 0, len(text) - 1  # letters that are kept
+    while low < high:
+        middle = (low + high + 1) // 2
+        fits = width_of(_without_middle(text, middle), size, cut) <= inches
+        low, high = (middle, high) if fits else (low, middle - 1)
+    return _without_middle(text, low)
+
+
+def _without_middle(text: str, kept: int) -> str:
+    head = (kept + 1) // 2
+    return f"{text[:head]}…{text[len(text) - (kept - head) :]}"
+
+
 def shorten(text: str, most: int) -> str:
     """The text, its middle left out where it is too long: both ends of a name tell it apart."""
     if len(text) <= most:
