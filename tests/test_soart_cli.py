@@ -188,7 +188,13 @@ def test_the_workbook_holds_the_same_with_signs_and_colours(
     assert not [c for p in book for row in p.iter_rows() for c in row if c.data_type == "f"]
 
 
-@pytest.mark.parametrize("header", ["NO,X0,X1,X2,X3", "X0,X1,X2,X3", "0,1,2,3", ",0,1,2,3"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "NO,X0,X1,X2,X3", "X0,X1,X2,X3", "0,1,2,3", ",0,1,2,3",
+        "NO;X0;X1;X2;X3", "Unnamed: 0,X0,X1,X2,X3", "Unnamed: 0,NO,X0,X1,X2,X3",
+    ],
+)  # fmt: skip
 def test_the_original_s_files_are_read(
     soart: Command, tmp_path: Path, out: Path, header: str
 ) -> None:
@@ -199,10 +205,10 @@ def test_the_original_s_files_are_read(
     }
     for role, three in values.items():
         for name, table in zip(("btY1", "snY2", "gmY3"), three, strict=True):
-            numbered = header.startswith(("NO", ","))
+            mark = ";" if ";" in header else ","
+            leading = header.count(mark) + 1 - 4
             lines = [header] + [
-                ",".join([*([str(i)] if numbered else []), *map(str, row)])
-                for i, row in enumerate(table)
+                mark.join([*([str(i)] * leading), *map(str, row)]) for i, row in enumerate(table)
             ]
             (tmp_path / f"{role}_{name}.csv").write_text("\n".join(lines) + "\n")
     done = soart(
@@ -267,6 +273,11 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], int, str]] = {
     ),
     "words": (
         lambda p: (p / "learn_btY1.csv").write_text("NO,X0\n1,much\n"), 3, "X0 holds 'much'",
+    ),
+    "decimal comma": (
+        lambda p: (p / "learn_btY1.csv").write_text("NO;X0;X1\n1;0,5;0,2\n"),
+        3,
+        "X0 holds '0,5': expected a number with a decimal point",
     ),
     "no rows": (
         lambda p: (p / "learn_btY1.csv").write_text("NO,X0\n"), 3, "a header and at least one row",

@@ -17,6 +17,7 @@ from vitmap.export.spreadsheet import bare, write_sheet
 NAMES = ("btY1", "snY2", "gmY3")
 ROLES = ("learn", "valid")
 Row = tuple[str, str, str]
+_INDEX = re.compile(r"(no|index|unnamed: ?\d+|)", re.IGNORECASE)
 
 
 def write_tables(
@@ -45,9 +46,10 @@ def read_tables(
 ) -> tuple[np.ndarray, list[Row], dict[str, object] | None, str]:
     """Values [metric row column], rows, settings (None where none lie there), and the role found.
 
-    Reads what `write_tables` wrote, and the original program's files: with or without a NO column,
-    headers `X0, X1 …` or `0, 1 …`. Where a folder holds the tables of the other role alone, those
-    are read. Cells that hold no number are NaN.
+    Reads what `write_tables` wrote, and the original program's files: with or without a NO column
+    or an index that pandas saved, headers `X0, X1 …` or `0, 1 …`, commas or semicolons. Where a
+    folder holds the tables of the other role alone, those are read. Cells that hold no number are
+    NaN.
 
     Raises InputError for a file that is missing or no such table.
     """
@@ -83,8 +85,11 @@ def _read_table(path: Path) -> tuple[np.ndarray, list[str]]:
     if len(lines) < 2:
         raise InputError(f"{path}: expected a header and at least one row.")
     header = [cell.strip() for cell in lines[0]]
-    numbered = header[0].upper() in ("NO", "")
-    names = [re.fullmatch(r"[xX]?(\d+)", name) for name in header[numbered:]]
+    # Before the values: an index that pandas saved, NO, or both; the last of them numbers the rows.
+    leading = 0
+    while leading < min(2, len(header)) and _INDEX.fullmatch(header[leading]):
+        leading += 1
+    names = [re.fullmatch(r"[xX]?(\d+)", name) for name in header[leading:]]
     if not names or None in names:
         raise InputError(
             f"{path}: the header is {','.join(header)!r}: expected NO,X0,X1 … (NO may be missing, "
@@ -101,11 +106,11 @@ def _read_table(path: Path) -> tuple[np.ndarray, list[str]]:
             raise InputError(
                 f"{path}: line {line_number} has {len(line)} cells, the header {len(header)}."
             )
-        for column, cell in zip(indices, line[numbered:], strict=True):
+        for column, cell in zip(indices, line[leading:], strict=True):
             values[line_number - 2, column] = _number(cell, path, line_number, column)
     count = len(lines) - 1
     plain = [str(i) for i in range(1, count + 1)]
-    return values, [line[0].strip() for line in lines[1:]] if numbered else plain
+    return values, [line[leading - 1].strip() for line in lines[1:]] if leading else plain
 
 
 def _number(cell: str, path: Path, line: int, column: int) -> float:
@@ -116,7 +121,8 @@ def _number(cell: str, path: Path, line: int, column: int) -> float:
         value = float(text)
     except ValueError:
         raise InputError(
-            f"{path}: line {line}, X{column} holds {text[:40]!r}: expected a number, or NaN."
+            f"{path}: line {line}, X{column} holds {text[:40]!r}: expected a number with a "
+            "decimal point, or NaN."
         ) from None
     return value if np.isfinite(value) else float("nan")
 
@@ -124,7 +130,14 @@ def _number(cell: str, path: Path, line: int, column: int) -> float:
 def _lines(path: Path) -> list[list[str]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return [line for line in csv.reader(file) if any(cell.strip() for cell in line)]
+            first = file.readline()
+            file.seek(0)
+            mark = ";" if ";" in first and "," not in first else ","
+            return [
+                line
+                for line in csv.reader(file, delimiter=mark)
+                if any(cell.strip() for cell in line)
+            ]
     except FileNotFoundError:
         raise InputError(f"{path}: no such file: the three tables go together.") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
