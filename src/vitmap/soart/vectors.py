@@ -29,7 +29,7 @@ def gray(pixels: UInt8[np.ndarray, "*n y x 3"]) -> UInt8[np.ndarray, "*n y x"]:
     """ITU-R 601 rounded to the nearest integer, in whole numbers and so the same everywhere.
 
     OpenCV and Pillow round the three weights to 14 to 16 bits first and differ from this by one
-    level in a few colours of a thousand; on gray pixels all three agree.
+    level in about one colour of a thousand; on gray pixels all three agree.
     """
     # Thousandths fit a float32 exactly; the half keeps the quotient clear of whole numbers.
     thousandths = pixels.astype(np.float32) @ _SHARES
