@@ -24,7 +24,7 @@ def measure(
     would look like one.
 
     >>> x = np.array([[1.0, 2.0, 3.0]])
-    >>> measure(x, 2 * x).round(3).ravel()
+    >>> measure(x, 2 * x).round(3).ravel() + 0.0
     array([0.693, 0.   , 0.   ])
     """
     return _VARIANTS[variant](x, y)
