@@ -3,7 +3,8 @@
 A model cast to bfloat16 as a whole loses its way: on real weights (deit-tiny, last layer, 480 px)
 its maps correlate with float32's to 0.97 alone, since the patch embedding and the residual stream
 are rounded at every step. Here embeddings, norms and the residual stream stay in float32; the
-linear layers and the fused attention, which are nearly all of the work, run in bfloat16: 0.999.
+linear layers and the fused attention, which are nearly all of the work, run in bfloat16: 0.9986
+at worst, on four photos.
 """
 
 from __future__ import annotations
