@@ -66,11 +66,8 @@ class _Capture(TorchFunctionMode):
             self._hooks.append(layer.register_forward_hook(self._leaving, always_call=True))
         return super().__enter__()  # type: ignore[no-untyped-call]
 
-    def __exit__(self, *error: Any) -> None:
-        super().__exit__(*error)  # type: ignore[no-untyped-call]
-        self.release()
-
     def release(self) -> None:
+        """For whoever entered it, also where entering broke off half-way."""
         while self._hooks:
             self._hooks.pop().remove()
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from vitmap.errors import ModelError
-from vitmap.models.families import FAMILIES, WINDOWED
+from vitmap.models.families import FAMILIES, windowed
 from vitmap.models.hub import (
     EMBEDDED,
     Checkpoint,
@@ -63,8 +63,8 @@ def _entry(checkpoint: Checkpoint) -> Entry:
             return _of_timm(checkpoint, str(settings["architecture"]), size)
         family = str(settings.get("model_type", "unknown"))
         if family not in FAMILIES:
-            windowed = any(name in family for name in WINDOWED)
-            trouble = "attends within windows" if windowed else "no plain ViT that vitmap knows"
+            within = windowed(family)
+            trouble = "attends within windows" if within else "no plain ViT that vitmap knows"
             return Entry(checkpoint.name, family, megabytes=size, trouble=trouble)
         return _of_transformers(checkpoint, family, settings, size)
     except Exception as error:  # whatever the file holds: the rest of the list is wanted

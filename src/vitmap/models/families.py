@@ -45,4 +45,9 @@ FAMILIES: dict[str, Family] = {
     ),
 }
 
-WINDOWED = ("swin", "maxvit", "vitdet")  # parts of names: these attend within windows
+_WINDOWED = ("swin", "maxvit", "maxx", "vitdet")  # parts of names
+
+
+def windowed(kind: str) -> bool:
+    """Whether models of this name attend within windows: no row of theirs covers the photo."""
+    return any(part in kind.lower() for part in _WINDOWED)

@@ -24,7 +24,7 @@ from vitmap.maps import Source
 from vitmap.models.backbone import Backbone, parse_device
 from vitmap.models.entry import entry_of, unpacked
 from vitmap.models.facts import with_facts
-from vitmap.models.families import FAMILIES, WINDOWED, Family
+from vitmap.models.families import FAMILIES, Family, windowed
 from vitmap.models.hub import Checkpoint
 from vitmap.models.preprocess import Preprocess
 
@@ -197,7 +197,7 @@ def _read(name: str, part: str, reader: Callable[..., Any], folder: Path, **opti
 def _family(name: str, config: Any) -> Family:
     if config.model_type not in FAMILIES:
         known = [kind for kind in FAMILIES if not kind.endswith("_vision_model")]
-        if any(window in config.model_type for window in WINDOWED):
+        if windowed(config.model_type):
             raise UnsupportedModel(
                 f"{name}: a {config.model_type!r} model attends within windows: no row of its "
                 f"attention covers the photo. Maps can be read from {', '.join(known)}."

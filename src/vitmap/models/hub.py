@@ -70,11 +70,11 @@ def find_checkpoint(model: str) -> Checkpoint:
     """
     if model == EMBEDDED:
         return Checkpoint(model, Path(vitmap.__file__).parent / "embedded", None)
-    if model and Path(model).is_dir():
-        folder = Path(model).resolve()
-        return Checkpoint(str(folder), folder, None)
     if not model:
         raise ModelUnavailable("No model was named: expected one, such as facebook/dino-vits8.")
+    if Path(model).is_dir():
+        folder = Path(model).resolve()
+        return Checkpoint(str(folder), folder, None)
     if model.endswith((".pth", ".pt", ".bin")):
         raise ModelUnavailable(f"{model}: no such file.")
     if model.startswith((".", "/", "~")) or model.count("/") > 1 or "\\" in model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from vitmap.images import Photo
 
+Transform = Callable[[Image.Image], Tensor]  # of a library, to what its classifier saw
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -32,3 +34,12 @@ class Preprocess:
         values = torch.from_numpy(resized.copy()).float() * self.factor
         values = (values - torch.tensor(self.mean)) / torch.tensor(self.std)
         return rearrange(values, "y x c -> 1 c y x").contiguous()
+
+
+def prepared(
+    transform: Transform, look: Preprocess, photo: Photo, size: tuple[int, int] | None
+) -> Float[Tensor, "1 3 y x"]:
+    """The photo at a size (y, x); without one exactly as the library's own transform makes it."""
+    if size is not None:
+        return look(photo, size)
+    return transform(Image.fromarray(photo.pixels))[None]

@@ -11,21 +11,18 @@ from typing import Any
 
 import timm
 import torch
-from jaxtyping import Float
-from PIL import Image
 from timm.data import ImageNetInfo, create_transform, infer_imagenet_subset, resolve_data_config
 from timm.data.transforms import str_to_pil_interp
 from timm.models import load_state_dict
-from torch import Tensor, nn
+from torch import nn
 
 from vitmap.capture import refuse_compiled
 from vitmap.errors import ModelUnavailable, UnsupportedModel
-from vitmap.images import Photo
 from vitmap.maps import Source
 from vitmap.models.backbone import Backbone, Prepare, parse_device
 from vitmap.models.facts import with_facts
 from vitmap.models.hub import Checkpoint, find_checkpoint, find_published
-from vitmap.models.preprocess import Preprocess
+from vitmap.models.preprocess import Preprocess, prepared
 from vitmap.models.timm_plain import RESAMPLED, require_module, require_plain, unknown
 from vitmap.models.timm_tokens import heads_of, pooling_of, prefix_of
 
@@ -233,13 +230,4 @@ def _prepare(source: str, network: Any, data_config: Mapping[str, Any] | None) -
     look = Preprocess(
         tuple(config["mean"]), tuple(config["std"]), int(str_to_pil_interp(config["interpolation"]))
     )
-    return partial(_pixels, create_transform(**config), look)
-
-
-def _pixels(
-    transform: Any, look: Preprocess, photo: Photo, size: tuple[int, int] | None
-) -> Float[Tensor, "1 3 y x"]:
-    if size is not None:
-        return look(photo, size)
-    pixels: Tensor = transform(Image.fromarray(photo.pixels))
-    return pixels[None]
+    return partial(prepared, create_transform(**config), look)

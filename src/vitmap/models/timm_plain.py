@@ -10,7 +10,7 @@ from timm.layers import Attention, AttentionRope, PatchEmbed
 from timm.models import beit, deit, eva, vision_transformer
 
 from vitmap.errors import ModelUnavailable, UnsupportedModel
-from vitmap.models.families import WINDOWED
+from vitmap.models.families import windowed
 
 # The classes whose tokens are known, and the modules whose names build them. BEiT's biases fit one
 # grid; the others hold positions that timm itself resamples to any grid in each forward.
@@ -53,8 +53,8 @@ def require_module(source: str, name: str) -> str:
 
 
 def _refused(source: str, kind: str) -> UnsupportedModel:
-    windows = any(part in kind.lower() for part in (*WINDOWED, "maxx", "sam"))
-    why = ", which attends within windows: no row of it covers the photo" if windows else ""
+    within = windowed(kind) or "sam" in kind.lower()  # timm's image encoder of SAM
+    why = ", which attends within windows: no row of it covers the photo" if within else ""
     return UnsupportedModel(
         f"{source}: a model of timm's {kind}{why}. Maps can be read exactly from timm's "
         f"{', '.join(kind.__name__ for kind in _CLASSES)}."

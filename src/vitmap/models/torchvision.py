@@ -9,22 +9,20 @@ from functools import partial
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from PIL import Image
-from torch import Tensor, nn
+from torch import nn
 from torchvision import models
 from torchvision.models import vision_transformer
 from torchvision.transforms._presets import ImageClassification
 
 from vitmap.capture import refuse_compiled
 from vitmap.errors import ModelUnavailable, UnsupportedModel
-from vitmap.images import Photo
 from vitmap.maps import Source
 from vitmap.models.backbone import Backbone, parse_device
 from vitmap.models.facts import with_facts
-from vitmap.models.families import WINDOWED
+from vitmap.models.families import windowed
 from vitmap.models.hub import find_file
-from vitmap.models.preprocess import Preprocess
+from vitmap.models.preprocess import Preprocess, prepared
 from vitmap.registry import suggest
 
 
@@ -116,21 +114,12 @@ def _backbone(
         heads=layers[0].num_heads,
         patch=(patch, patch),
         prefix=("CLS",),
-        prepare=partial(_pixels, transforms, look),
+        prepare=partial(prepared, transforms, look),
         labels=dict(enumerate(labels)) if labels else None,
         native=(side, side),
         any_size=False,  # the network asserts it
         source=with_facts(source, network, "torchvision"),
     )
-
-
-def _pixels(
-    transforms: Any, look: Preprocess, photo: Photo, size: tuple[int, int] | None
-) -> Float[Tensor, "1 3 y x"]:
-    if size is not None:
-        return look(photo, size)
-    pixels: Tensor = transforms(Image.fromarray(photo.pixels))
-    return pixels[None]
 
 
 def _require_plain(source: str, network: Any) -> None:
@@ -151,8 +140,7 @@ def _require_plain(source: str, network: Any) -> None:
 
 
 def _refused(source: str, kind: str) -> UnsupportedModel:
-    windows = any(part in kind.lower() for part in WINDOWED)
-    why = ", which attends within windows: no row of it covers the photo" if windows else ""
+    why = ", which attends within windows: no row of it covers the photo" if windowed(kind) else ""
     return UnsupportedModel(
         f"{source}: a model of torchvision's {kind}{why}. Maps can be read exactly from "
         "torchvision's VisionTransformer (vit_b_16, vit_b_32, vit_l_16, vit_l_32, vit_h_14)."

@@ -75,8 +75,3 @@ def _original_name(cell: PatchMap, one_layer: bool) -> str:
     if one_layer and len(cell.layers) == len(cell.heads) == 1:
         return f"attn-head{cell.heads[0]}.png"
     return f"attn-{cell.stem}.png"
-
-
-def file_names(folder: Path) -> list[str]:
-    """The names in a finished folder, in order, with the record that comes last."""
-    return sorted({path.name for path in folder.iterdir()} | {"run.json"})

@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vitmap.errors import VitmapError
+from vitmap.errors import (
+    InputError,
+    ModelError,
+    OutputError,
+    PictureError,
+    UsageError,
+    VitmapError,
+)
 from vitmap.maps import Prediction
 
 
@@ -29,6 +36,21 @@ class Outcome:
     prediction: Prediction | None = None
     error: VitmapError | None = None
     run: dict[str, Any] = field(default_factory=dict)
+
+
+def failure_of(path: Path, error: Exception) -> VitmapError:
+    """A picture's failure in the project's own words; the other pictures of a run go on."""
+    if isinstance(error, InputError | ModelError):
+        return error
+    if isinstance(error, UsageError):  # a point outside this photo, say: inside another
+        return PictureError(f"{path}: {error}")
+    if isinstance(error, OSError):
+        reason = error.strerror or type(error).__name__
+        return OutputError(f"{path}: files not written ({reason}).")
+    reason = (str(error).strip().splitlines() or ["out of memory"])[0]
+    stopped = PictureError(f"{path}: {type(error).__name__}: {reason} (see --debug).")
+    stopped.__cause__ = error
+    return stopped
 
 
 def failed(

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from vitmap.errors import InputError, ModelError, OutputError, PictureError, UsageError, VitmapError
+from vitmap.errors import ModelError, PictureError, VitmapError
 from vitmap.export.original import write_model_input
 from vitmap.export.tensors import read_maps, write_maps
 from vitmap.geometry import View
@@ -19,8 +19,8 @@ from vitmap.methods.attention import check_query, classify, look
 from vitmap.models.backbone import Backbone
 from vitmap.render.colormap import palette
 from vitmap.render.scale import RunScale, Scale, scale_of
-from vitmap.run.files import file_names, write_files
-from vitmap.run.jobs import Job, Outcome, failed
+from vitmap.run.files import write_files
+from vitmap.run.jobs import Job, Outcome, failed, failure_of
 from vitmap.run.lineup import line_up
 from vitmap.run.record import Replay, describe, describe_prediction, record_of
 from vitmap.run.settings import Settings
@@ -128,18 +128,8 @@ class Run:
         """The step's result, or the picture's failure; other pictures go on."""
         try:
             return step()
-        except (InputError, ModelError) as error:
-            return self._failed(job, error)
-        except UsageError as error:  # a point outside this photo, say: inside another
-            return self._failed(job, PictureError(f"{job.path}: {error}"))
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            return self._failed(job, OutputError(f"{job.path}: files not written ({reason})."))
-        except Exception as error:  # of whatever kind: the run's other pictures go on
-            reason = (str(error).strip().splitlines() or ["out of memory"])[0]
-            stopped = PictureError(f"{job.path}: {type(error).__name__}: {reason} (see --debug).")
-            stopped.__cause__ = error
-            return self._failed(job, stopped)
+        except Exception as error:
+            return self._failed(job, failure_of(job.path, error))
 
     def _failed(self, job: Job, error: VitmapError) -> Outcome:
         Stage(self.out, job.name).discard()
@@ -208,7 +198,7 @@ class Run:
             "query": str(maps.query),
             "prediction": describe_prediction(named) if named else None,
             "maps": [describe(cell, self.settings.threshold) for cell in cells],
-            "files": file_names(shot.stage.folder),
+            "files": shot.stage.files(),
         }
         whole = self.record([record], scale)
         write_json(shot.stage.folder / "run.json", whole)

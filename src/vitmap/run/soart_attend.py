@@ -14,7 +14,7 @@ from vitmap.export.soart_tables import read_tables
 from vitmap.export.spreadsheet import Cell, write_sheet
 from vitmap.export.workbook import Sheet, require_workbook, write_workbook
 from vitmap.render.heat_tables import draw_heat_tables, limit_of
-from vitmap.run.staging import Stage, prepare, write_json
+from vitmap.run.staging import staged, write_json
 from vitmap.soart.attention import METRICS, Attention, attend
 from vitmap.soart.diagnosis import Diagnosis, as_json, diagnose
 from vitmap.soart.features import NAMES as FEATURES
@@ -109,14 +109,10 @@ def write(out: Path, step: Step, command: Sequence[str], excel: bool = True) -> 
     """Write everything of a step whole or not at all; gives the files' names."""
     if excel:
         require_workbook()
-    out = out.resolve()
-    prepare(out.parent)
-    stage = Stage(out.parent, out.name)
-    with stage.opened():
+    with staged(out) as stage:
         write_step(stage.folder, step, excel)
-        files = sorted({path.name for path in stage.folder.iterdir()} | {"run.json"})
+        files = stage.files()
         write_json(stage.folder / "run.json", {**record_of(step, command), "files": files})
-    stage.commit()
     return files
 
 

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from vitmap import __version__
-from vitmap.errors import InputError, OutputError, PictureError, UsageError
+from vitmap.errors import InputError, UsageError
 from vitmap.geometry import UPSAMPLINGS
 from vitmap.images import Photo, read_photo
 from vitmap.registry import suggest
 from vitmap.render.colormap import palette
 from vitmap.render.defects import MEANINGS
 from vitmap.render.scale import Scale
-from vitmap.run.jobs import Job, Outcome, failed
+from vitmap.run.jobs import Job, Outcome, failed, failure_of
 from vitmap.run.soart_files import FAMILIES, Drawing, write_files
 from vitmap.run.soart_standard import FEWEST, Standard
 from vitmap.run.staging import Stage, prepare, write_json
@@ -100,20 +100,9 @@ class MapRun:
     def _try(self, job: Job, name: str, upper: float | None) -> Outcome:
         try:
             return self._draw(job, name, upper)
-        except InputError as error:
+        except Exception as error:
             Stage(self.out, job.name).discard()
-            return failed(job.path, error, job.name)
-        except OSError as error:
-            Stage(self.out, job.name).discard()
-            reason = error.strerror or type(error).__name__
-            unwritten = OutputError(f"{job.path}: files not written ({reason}).")
-            return failed(job.path, unwritten, job.name)
-        except Exception as error:  # of whatever kind: the run's other pictures go on
-            Stage(self.out, job.name).discard()
-            reason = (str(error).strip().splitlines() or ["out of memory"])[0]
-            stopped = PictureError(f"{job.path}: {type(error).__name__}: {reason} (see --debug).")
-            stopped.__cause__ = error
-            return failed(job.path, stopped, job.name)
+            return failed(job.path, failure_of(job.path, error), job.name)
 
     def _draw(self, job: Job, name: str, upper: float | None) -> Outcome:
         photo, found = self._mapped(job)
@@ -130,8 +119,7 @@ class MapRun:
         with stage.opened():
             write_files(stage.folder, drawing, self.look.colormap, self.look.upsample)
             record = self._picture(job, photo, found, mask, regions)
-            files = {path.name for path in stage.folder.iterdir()} | {"run.json"}
-            record["files"] = sorted(files)
+            record["files"] = stage.files()
             write_json(stage.folder / "run.json", self._record([record], scale))
         stage.commit()
         return Outcome(job.path, record, stage.final)

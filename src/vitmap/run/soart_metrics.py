@@ -14,7 +14,7 @@ from vitmap.errors import InputError
 from vitmap.export.soart_tables import write_tables
 from vitmap.export.spreadsheet import write_sheet
 from vitmap.run.soart_pictures import Stream, gather, shape_remarks
-from vitmap.run.staging import Stage, prepare, write_json
+from vitmap.run.staging import staged, write_json
 from vitmap.soart.rt import distances
 from vitmap.soart.settings import TableSettings
 from vitmap.soart.tables import Standard, Tables, measure_pictures, standard_of
@@ -65,11 +65,8 @@ def measure(
 
 def write(out: Path, role: str, measured: Measured, command: Sequence[str]) -> list[str]:
     """Write the tables whole or not at all; gives the files' names."""
-    out = out.resolve()
-    prepare(out.parent)
-    stage = Stage(out.parent, out.name, f"{role}_settings.json")
     tables = measured.tables
-    with stage.opened():
+    with staged(out, f"{role}_settings.json") as stage:
         if measured.standard.settings.variant == "rt":
             _write_distances(stage.folder, role, measured)
         record: dict[str, Any] = {
@@ -82,9 +79,8 @@ def write(out: Path, role: str, measured: Measured, command: Sequence[str]) -> l
         }
         rows = [(row.number, row.image, row.group) for row in tables.rows]
         write_tables(stage.folder, role, tables.values, rows, record)
-        files = sorted(path.name for path in stage.folder.iterdir())
+        files = stage.files()
         write_json(stage.folder / stage.record, {**record, "files": files})
-    stage.commit()
     return files
 
 

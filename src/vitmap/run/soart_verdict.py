@@ -14,7 +14,7 @@ from vitmap.export.spreadsheet import Cell, write_sheet
 from vitmap.export.workbook import require_workbook
 from vitmap.run.soart_attend import Step, record_of, take_step, write_step
 from vitmap.run.soart_metrics import Measured
-from vitmap.run.staging import Stage, prepare, write_json
+from vitmap.run.staging import staged, write_json
 from vitmap.soart.mahalanobis import Rows
 from vitmap.soart.tables import Tables
 from vitmap.soart.verdict import Judged, judge, recommended
@@ -118,11 +118,8 @@ def write(
     """Tables, attention, scores and verdicts, whole or not at all; gives the files' names."""
     if excel:
         require_workbook()
-    out = out.resolve()
-    prepare(out.parent)
-    stage = Stage(out.parent, out.name)
     step = verdict.step
-    with stage.opened():
+    with staged(out) as stage:
         for role, tables in (("learn", step.learn), ("valid", step.valid)):
             rows = [(row.number, row.image, row.group) for row in tables.rows]
             settings: dict[str, object] = {"settings": measured.standard.settings.as_json()}
@@ -130,7 +127,7 @@ def write(
         write_step(stage.folder, step, excel)
         write_sheet(stage.folder / "scores.csv", _HEADER, [_line(j) for j in verdict.judged])
         _write_verdicts(stage.folder / "verdict.csv", verdict)
-        files = sorted({path.name for path in stage.folder.iterdir()} | {"run.json"})
+        files = stage.files()
         best = verdict.best
         record = {
             **record_of(step, command),
@@ -140,7 +137,6 @@ def write(
         }
         record["remarks"] = [*measured.remarks, *step.remarks, *verdict.remarks]
         write_json(stage.folder / "run.json", record)
-    stage.commit()
     return files
 
 

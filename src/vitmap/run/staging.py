@@ -81,9 +81,27 @@ class Stage:
             for name in [*(name for name in new if name != record), record]:
                 (self.folder / name).replace(self.final / name)
 
+    def files(self) -> list[str]:
+        """The names that the folder will hold, in order, with the record that may come last."""
+        return sorted({path.name for path in self.folder.iterdir()} | {self.record})
+
     def discard(self) -> None:
         """Leave nothing behind."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def staged(out: Path, record: str = "run.json") -> Iterator[Stage]:
+    """The stage of a folder that the user named; its files are in their place afterwards.
+
+    Raises OutputError where the place cannot be written.
+    """
+    out = out.resolve()
+    prepare(out.parent)
+    stage = Stage(out.parent, out.name, record)
+    with stage.opened():
+        yield stage
+    stage.commit()
 
 
 def write_json(path: Path, value: object) -> None:

@@ -7,7 +7,18 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float
 
+from vitmap.errors import UsageError
+
 NAMES = ("bend1", "bend2", "bend3", "bend4", "line1", "line2", "datum")
+
+
+def check_kernel(size: int) -> None:
+    """Raises UsageError for a size without a middle."""
+    if size < 3 or size % 2 == 0:
+        raise UsageError(
+            f"Kernel {size} asked for, but its cross needs a middle: "
+            "give an odd number from 3 up, such as 5."
+        )
 
 
 @cache

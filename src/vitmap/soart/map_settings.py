@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from vitmap.errors import UsageError
 from vitmap.registry import suggest
+from vitmap.soart.kernels import check_kernel
 
 COLORS = ("gray", "rgb")
 _LARGEST_KERNEL = 101  # pixels
@@ -37,11 +38,7 @@ class MapSettings:
         """Raises UsageError for settings that a picture of that size (y, x) cannot meet."""
         if self.color not in COLORS:
             raise suggest("color", self.color, COLORS)
-        if self.kernel < 3 or self.kernel % 2 == 0:
-            raise UsageError(
-                f"Kernel {self.kernel} asked for, but its cross needs a middle: "
-                "give an odd number from 3 up, such as 5."
-            )
+        check_kernel(self.kernel)
         if self.kernel > _LARGEST_KERNEL:
             raise UsageError(
                 f"Kernel {self.kernel} asked for: expected at most {_LARGEST_KERNEL} px, such as 5."

@@ -8,6 +8,7 @@ from typing import Any
 
 from vitmap.errors import UsageError
 from vitmap.registry import suggest
+from vitmap.soart.kernels import check_kernel
 
 VARIANTS = ("mean-l2", "sum-chebyshev", "rt")
 COLORS = ("gray", "rgb-joint", "rgb-split")
@@ -52,11 +53,7 @@ class TableSettings:
             raise suggest("variant", self.variant, VARIANTS)
         if self.color not in COLORS:
             raise suggest("color", self.color, COLORS)
-        if self.kernel < 3 or self.kernel % 2 == 0:
-            raise UsageError(
-                f"Kernel {self.kernel} asked for, but its cross needs a middle: "
-                "give an odd number from 3 up, such as 5."
-            )
+        check_kernel(self.kernel)
         self._check_size()
         if self.decimals is not None and not 0 <= self.decimals <= 15:
             raise UsageError(f"Decimals {self.decimals} asked for: expected 0 to 15, such as 3.")
