@@ -64,12 +64,12 @@ def read_photo(source: str | Path | Image.Image | np.ndarray) -> Photo:
     if isinstance(source, np.ndarray):
         source = _of_array(source)
     if isinstance(source, Image.Image):
-        with _decoding("The picture"):
+        with decoding("The picture"):
             pixels, notes = _upright_rgb(source, "The picture")
         return Photo(pixels, None, hashlib.sha256(pixels.tobytes()).hexdigest(), notes)
     path = Path(source)
-    content = _read_bytes(path)
-    with _decoding(str(path)), Image.open(io.BytesIO(content)) as image:
+    content = read_bytes(path)
+    with decoding(str(path)), Image.open(io.BytesIO(content)) as image:
         pixels, notes = _upright_rgb(image, str(path))
     return Photo(pixels, path, hashlib.sha256(content).hexdigest(), notes)
 
@@ -84,7 +84,8 @@ def _of_array(array: np.ndarray) -> Image.Image:
     return Image.fromarray(array)
 
 
-def _read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """A file's content; raises PictureError for what is missing, is no file, or is empty."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -99,7 +100,8 @@ def _read_bytes(path: Path) -> bytes:
 
 
 @contextmanager
-def _decoding(name: str) -> Iterator[None]:
+def decoding(name: str) -> Iterator[None]:
+    """Whatever Pillow raises inside becomes a PictureError that names the picture."""
     try:
         with warnings.catch_warnings():
             # Pillow warns of odd EXIF and of large pictures; neither makes the picture wrong.
