@@ -22,7 +22,10 @@ LAYERS = [
         {"soart"},
         {"render", "regions", "export"},
     ],
-    [{"maps", "geometry", "images", "folders", "query", "mass", "selection", "registry", "errors"}],
+    [
+        {"dataset", "maps", "geometry", "images", "folders", "query"}
+        | {"mass", "selection", "registry", "errors"}
+    ],
 ]
 PLACE = {
     name: (level, column)
