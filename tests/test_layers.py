@@ -23,8 +23,8 @@ LAYERS = [
         {"render", "regions", "export"},
     ],
     [
-        {"dataset", "maps", "geometry", "images", "folders", "query"}
-        | {"mass", "selection", "registry", "errors"}
+        {"alignment", "components", "dataset", "errors", "folders", "geometry", "images", "maps"}
+        | {"mass", "query", "registry", "selection"}
     ],
 ]
 PLACE = {
@@ -35,7 +35,7 @@ PLACE = {
 }
 MODEL_LIBRARIES = {"torch", "torchvision", "transformers", "huggingface_hub", "timm"}
 WITH_MODELS = {"models", "capture", "rows", "bf16", "methods"}
-RUNS_MODELS = {"run/local.py"}
+RUNS_MODELS = {"run/local.py", "run/rank.py", "run/rank_rows.py"}
 
 
 def imports(path: Path) -> set[str]:

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oracles import soart as oracle
+from vitmap.alignment import correlation, find_shift, overlap
 from vitmap.errors import PictureError, UsageError
 from vitmap.geometry import View
 from vitmap.run.soart_files import said_of
-from vitmap.alignment import correlation, find_shift, overlap
 from vitmap.soart.defect_map import Reference
 from vitmap.soart.map_settings import MapSettings
 from vitmap.soart.patches import places

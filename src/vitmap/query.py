@@ -80,6 +80,17 @@ class Query:
             )
         return [prefix.index(name)]
 
+    @property
+    def text(self) -> str:
+        """What `parse` takes to make this query.
+
+        >>> Query.parse("register:2").text
+        'register:2'
+        """
+        if self.kind == "patch":
+            return "patch:" + "+".join(f"{x:.17g},{y:.17g}" for x, y in self.points)
+        return f"register:{self.index}" if self.kind == "register" else self.kind
+
     def __str__(self) -> str:
         if self.kind == "patch":
             points = "; ".join(f"{x:g}, {y:g}" for x, y in self.points)

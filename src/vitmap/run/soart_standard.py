@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Real
 
+from vitmap.alignment import align, overlap
 from vitmap.errors import PictureError
 from vitmap.folders import find_pictures
 from vitmap.images import Photo, read_photo
-from vitmap.soart.alignment import align, overlap
 from vitmap.soart.defect_map import Reference, planes_of
 from vitmap.soart.map_settings import MapSettings
 

@@ -1,0 +1,279 @@
+"""`vitmap rank`: a labelled set of pictures → which layer and head shows the defect."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from safetensors.numpy import load_file
+
+from vitmap.dataset import Dataset
+from vitmap.errors import InputError, UsageError
+from vitmap.mass import check_share
+from vitmap.methods.attention import check_query
+from vitmap.models.backbone import SIZE, Backbone
+from vitmap.models.load import load, load_default
+from vitmap.query import Query
+from vitmap.rank.answer import calibrate, evidence_of, left_out, of_rows, one_cell, raw_of
+from vitmap.rank.candidates import RAW
+from vitmap.rank.evidence import PICTURES, PIXELS
+from vitmap.rank.folds import FOLDS, split
+from vitmap.rank.ranking import Ranking, rank
+from vitmap.rank.recipe import Recipe, cell_of
+from vitmap.rank.row import Row, read_row
+from vitmap.rank.scoring import PICTURE_METRICS, check_metric
+from vitmap.run.rank_rows import Known, Rows, Seeing
+from vitmap.run.staging import prepare
+
+
+@dataclass(frozen=True)
+class RankSettings:
+    """How pictures are seen, and how cells are ranked; the defaults are the command line's."""
+
+    model: str | None = None
+    size: int | None = None
+    fit: str | None = None
+    query: str | None = None
+    precision: str = "fp32"
+    device: str = "auto"
+    by: str | None = None  # None: auroc, or picture-auroc where there are no masks
+    threshold: float = 0.6
+    folds: int = FOLDS
+    seed: int = 0
+    align: bool = True
+    false_alarms: float | None = None
+
+    def check(self) -> None:
+        """Raises UsageError for what no model and no picture could make possible."""
+        check_share(self.threshold)
+        if self.by is not None:
+            check_metric(self.by)
+        if self.folds < 2:
+            raise UsageError(f"Folds {self.folds} asked for: expected at least 2, such as 5.")
+        if self.query is not None and Query.parse(self.query).kind in ("patch", "pool"):
+            raise UsageError(
+                f"Query {self.query} asked for: a ranking needs one that every layer of every "
+                "picture has: cls, mean, register:0 or distillation."
+            )
+        if self.false_alarms is not None and not 0 < self.false_alarms < 1:
+            raise UsageError(
+                f"False-alarm rate {self.false_alarms:g} asked for: expected a share such as 0.05."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The ranking with all that its report needs."""
+
+    dataset: Dataset
+    settings: RankSettings
+    model: Backbone
+    ranking: Ranking
+    recipe: Recipe
+    rows: tuple[Row, ...]  # without their bins, in the ranking's order
+    records: tuple[dict[str, object], ...]
+    failed: tuple[Exception, ...]
+    remarks: tuple[str, ...]
+    counts: dict[str, int]
+
+
+def load_model(settings: RankSettings) -> tuple[Backbone, tuple[str, ...]]:
+    """The model that is ranked, and what is to be said of it. Raises ModelError, UsageError."""
+    settings.check()
+    given = {"precision": settings.precision, "device": settings.device}
+    if settings.model is None:
+        model, remark = load_default(**given)
+    else:
+        model, remark = load(settings.model, classify=False, **given), None
+    check_query(model, settings.query, "all")
+    model.view((100, 100), settings.size, settings.fit)
+    return model, (remark,) if remark else ()
+
+
+def rank_pictures(
+    dataset: Dataset,
+    golden: Sequence[Path],
+    settings: RankSettings,
+    model: Backbone,
+    seen: Callable[[], None],
+    rows_in: Path | None = None,
+) -> Found:
+    """Look at every picture once, rank all cells, and refit the recipe on all pictures.
+
+    Raises InputError where too few pictures are left to rank by.
+    """
+    level = level_of(dataset, settings)
+    by = settings.by or ("auroc" if level == PIXELS else "picture-auroc")
+    with _rows_folder(rows_in) as folder:
+        rows = Rows(seeing_of(settings, model), folder)
+        if golden:
+            rows.learn(golden, seen)
+        paths = rows.measure(dataset.samples, seen)
+        heads = tuple(read_row(path, slice(0, 0)) for path in paths)
+        parts = split(
+            [row.good for row in heads],
+            settings.folds,
+            settings.seed,
+            both=by in PICTURE_METRICS,
+        )
+        ranking = rank(paths, rows.field(), parts, by=by, level=level, seed=settings.seed)
+        counts = dict(Counter(row.kind for row in heads))
+        recipe = _recipe(ranking, rows, heads, settings, dataset.name, counts)
+    return Found(
+        dataset=dataset,
+        settings=settings,
+        model=model,
+        ranking=ranking,
+        recipe=recipe,
+        rows=heads,
+        records=tuple(rows.records),
+        failed=tuple(rows.failed),
+        remarks=(*dataset.remarks, *_remarks(rows, heads)),
+        counts=counts,
+    )
+
+
+def seeing_of(settings: RankSettings, model: Backbone) -> Seeing:
+    """The settings as the model takes them: what is left open is filled in."""
+    query = Query.parse(settings.query) if settings.query else model.default_query((0,))
+    fit = model.view((100, 100), settings.size, settings.fit).fit
+    size = (settings.size or SIZE) if model.any_size else settings.size
+    return Seeing(model, size, fit, query, settings.align, settings.threshold)
+
+
+def level_of(dataset: Dataset, settings: RankSettings) -> str:
+    """Whether pixels or whole pictures are to be told apart.
+
+    Raises InputError where there is nothing to tell apart, UsageError for a metric that the
+    pictures have no labels for.
+    """
+    defective = [sample for sample in dataset.samples if sample.kind != "good"]
+    masked = bool(defective) and all(sample.truth is not None for sample in defective)
+    good = any(sample.kind == "good" for sample in dataset.samples)
+    if not defective:
+        raise InputError(
+            f"{dataset.name}: no defective pictures to rank by: expected at least 2, better 20."
+        )
+    if not masked and not good:
+        raise InputError(
+            f"{dataset.name}: neither masks nor good pictures to rank by: give --masks, --boxes, "
+            "or good pictures in a folder good/."
+        )
+    if settings.by in PICTURE_METRICS and not good:
+        raise UsageError(f"--by {settings.by} needs good pictures, and there are none.")
+    if settings.by is not None and settings.by not in PICTURE_METRICS and not masked:
+        raise UsageError(
+            f"--by {settings.by} needs masks or boxes, and there are none: choose "
+            f"{' or '.join(PICTURE_METRICS)}."
+        )
+    return PIXELS if masked else PICTURES
+
+
+def _recipe(
+    ranking: Ranking,
+    rows: Rows,
+    heads: Sequence[Row],
+    settings: RankSettings,
+    name: str,
+    counts: dict[str, int],
+) -> Recipe:
+    candidate, field, known = ranking.best.candidate, ranking.field, rows.known
+    cell, _ = cell_of(candidate, field.heads)
+    place = field.candidates().index(candidate)
+    if known is None:
+        scores, peaks = of_rows([row for row in heads if row.good], place)
+    elif candidate.kind == RAW:
+        scores, peaks = raw_of(cell, _good(known))
+    else:
+        scores, peaks = left_out(known.golden, cell, _good(known), candidate.kind)
+    defects = of_rows([row for row in heads if not row.good], place)[1]
+    found = calibrate(scores, peaks, settings.false_alarms, defects)
+    source, seeing = rows.seeing.model.source, rows.seeing
+    golden = one_cell(known.golden, candidate, cell) if known else None
+    return Recipe(
+        model=source.model,
+        revision=source.revision,
+        digest=source.digest,
+        precision=source.precision,
+        size=seeing.size,
+        fit=seeing.fit,
+        query=seeing.query.text,
+        kind=candidate.kind,
+        layer=candidate.layer,
+        head=candidate.head,
+        heads=field.heads,
+        scale=found.scale,
+        level=found.level,
+        alarm=found.alarm,
+        golden=golden,
+        reference=known.reference if known and golden else None,
+        evidence=evidence_of(ranking, name, {**counts, "golden": len(known.good) if known else 0}),
+    )
+
+
+class _Logs(Sequence[Any]):
+    """The good pictures' log maps, read from their files one at a time."""
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+
+    def __len__(self) -> int:
+        return len(self._known.good)
+
+    def __getitem__(self, number: Any) -> Any:
+        known = self._known
+        return load_file(known.good[number])["logs"], known.places[number]
+
+
+def _good(known: Known) -> Sequence[Any]:
+    return _Logs(known)
+
+
+@contextmanager
+def _rows_folder(place: Path | None) -> Iterator[Path]:
+    if place is not None:
+        prepare(place)
+        yield place
+        return
+    with TemporaryDirectory(prefix="vitmap-rank-") as folder:
+        yield Path(folder)
+
+
+def _remarks(rows: Rows, heads: Sequence[Row]) -> list[str]:
+    """What a reader must know to believe the numbers."""
+    found = []
+    defective = sum(not row.good for row in heads)
+    if defective < 10:
+        found.append(
+            f"{defective} defective pictures: intervals from so few are too narrow; give 20."
+        )
+    shifts = rows.shifts
+    moved = [s for s in shifts if s.place.y or s.place.x]
+    doubtful = sum(s.doubtful for s in shifts)
+    blind = sum(bool(s.shift and s.shift.blind) for s in shifts)
+    if moved:
+        far = max(max(abs(s.place.y), abs(s.place.x)) for s in moved)
+        found.append(
+            f"{len(moved)} of {len(shifts)} pictures are shifted against the first good one, by "
+            f"up to {far:.1f} patches: aligned."
+        )
+    if doubtful:
+        found.append(
+            f"{doubtful} of {len(shifts)} pictures do not look like the first good one: not "
+            "aligned, and deviations from good mean little there."
+        )
+    if blind:
+        found.append(f"{blind} of {len(shifts)} pictures have nothing to align by: as they lie.")
+    if rows.known is not None and not rows.seeing.align:
+        found.append("Parts were not aligned (--no-align): they are compared as they lie.")
+    return found
+
+
+def settings_json(settings: RankSettings) -> dict[str, Any]:
+    """The settings as run.json states them."""
+    return asdict(settings)

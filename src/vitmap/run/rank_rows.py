@@ -1,0 +1,253 @@
+"""The pictures of a ranking, one forward each: what good ones are like, then a row a picture."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool
+from safetensors.numpy import load_file, save
+
+from vitmap.dataset import Sample, truth_mask
+from vitmap.errors import InputError, VitmapError
+from vitmap.images import Photo, read_photo
+from vitmap.maps import AttentionMaps
+from vitmap.methods.tokens import attend_with_features
+from vitmap.models.backbone import Backbone
+from vitmap.query import Query
+from vitmap.rank.candidates import Field
+from vitmap.rank.coverage import truth_of
+from vitmap.rank.features import Bank, bank_of, own_distances
+from vitmap.rank.golden import HERE, Golden, Place, check_count, learn, logs
+from vitmap.rank.heats import cells_of, heats_of, stored_bins
+from vitmap.rank.placing import Gray, Placed, gray_of, place_of
+from vitmap.rank.row import Row, Truth, measure, write_row
+from vitmap.run.jobs import failure_of
+
+
+@dataclass(frozen=True)
+class Seeing:
+    """How the model sees every picture of the run."""
+
+    model: Backbone
+    size: int | None
+    fit: str | None
+    query: Query
+    align: bool
+    threshold: float  # the share of the mass that a mask keeps
+
+    def key(self) -> dict[str, object]:
+        """All that a row's numbers depend on besides its own picture and the good ones."""
+        source = self.model.source
+        return {
+            "model": source.model,
+            "digest": source.digest,
+            "precision": source.precision,
+            "size": self.size,
+            "fit": self.fit,
+            "query": self.query.text,
+            "align": self.align,
+            "threshold": self.threshold,
+            "versions": source.versions,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What good pictures are like; `good` lists their files in the order of `places`."""
+
+    golden: Golden
+    bank: Bank | None
+    reference: Gray | None
+    good: tuple[Path, ...]  # the scratch files: log maps of each
+    digests: tuple[str, ...]
+    places: tuple[Place, ...]
+
+
+@dataclass
+class Rows:
+    """Looks at pictures and keeps what a ranking needs of each in a folder, keyed by content."""
+
+    seeing: Seeing
+    folder: Path
+    failed: list[VitmapError] = field(default_factory=list)
+    shifts: list[Placed] = field(default_factory=list)
+    records: list[dict[str, object]] = field(default_factory=list)
+    features: bool = True  # whether the model has patch features to hand out
+    known: Known | None = None
+
+    def learn(self, paths: Sequence[Path], seen: Callable[[], None]) -> None:
+        """The good pictures' numbers. Raises InputError where fewer than four can be read."""
+        found: list[tuple[str, Path, Place, int]] = []
+        tokens: list[tuple[str, np.ndarray]] = []
+        reference: Gray | None = None
+        grid: tuple[int, int] | None = None
+        for path in paths:
+            try:
+                photo = read_photo(path)
+                if photo.digest in (digest for digest, *_ in found):
+                    raise InputError(f"{path}: the same picture as another good one.")
+                maps, own = self._look(photo)
+                grid = grid or maps.view.grid
+                if maps.view.grid != grid:
+                    raise _other_grid(path, maps.view.grid, grid)
+                gray = gray_of(photo, maps.view)
+                reference = gray if reference is None else reference
+                placed = self._placed(reference, gray, maps)
+                file = self.folder / f"{photo.digest}.good.safetensors"
+                _write_whole(file, save({"logs": logs(cells_of(maps))}))
+                found.append((photo.digest, file, placed.place, len(found)))
+                if own is not None:
+                    tokens.append((photo.digest, _sampled(photo.digest, own, len(paths))))
+                self._record(path, photo, "golden")
+            except Exception as error:
+                self._fail(path, error)
+            seen()
+        check_count(len(found))
+        places = {file: place for _, file, place, _ in found}
+        golden = learn(_read(places), _read(places))
+        self.known = Known(
+            golden=golden,
+            bank=bank_of(tokens, len(tokens)) if tokens else None,
+            reference=reference if self.seeing.align else None,
+            good=tuple(places),
+            digests=tuple(digest for digest, *_ in found),
+            places=tuple(places.values()),
+        )
+
+    def measure(self, samples: Sequence[Sample], seen: Callable[[], None]) -> list[Path]:
+        """The rows' files, sorted by content: the order does not tell how they were read."""
+        found: dict[str, Path] = {}
+        for sample in samples:
+            try:
+                key, path = self._row(sample)
+                if key in found:
+                    raise InputError(f"{sample.path}: the same picture as another one.")
+                found[key] = path
+            except Exception as error:
+                self._fail(sample.path, error)
+            seen()
+        return [found[key] for key in sorted(found)]
+
+    def field(self) -> Field:
+        """The candidates that these rows hold."""
+        model = self.seeing.model
+        return Field(model.depth, model.heads, self.known is not None, model.depth > 1)
+
+    def _row(self, sample: Sample) -> tuple[str, Path]:
+        photo = read_photo(sample.path)
+        mask = truth_mask(sample, photo) if _has_truth(sample) else None
+        key = self._key(photo, sample.kind, mask)
+        path = self.folder / f"{key}.row.safetensors"
+        if not path.exists():
+            _write_whole(path, None, self._measured(photo, sample, mask))
+        self._record(sample.path, photo, sample.kind)
+        return f"{photo.digest}{key}", path
+
+    def _measured(self, photo: Photo, sample: Sample, mask: Bool[np.ndarray, "y x"] | None) -> Row:
+        maps, tokens = self._look(photo)
+        layout, known = self.field(), self.known
+        golden, place, distances = None, HERE, None
+        if known is not None:
+            grid = known.golden.mean.shape[1:]
+            if maps.view.grid != grid:
+                raise _other_grid(sample.path, maps.view.grid, (grid[0], grid[1]))
+            golden, place = self._golden(known, photo, maps)
+        if tokens is not None:
+            bank = known.bank if known is not None else None
+            distances = bank.distances(tokens, photo.digest) if bank else own_distances(tokens)
+        heats = heats_of(maps, layout, golden, place, distances)
+        truth: Truth | None = truth_of(mask, maps.view) if mask is not None else None
+        return Row(
+            name=sample.path.name,
+            digest=photo.digest,
+            kind=sample.kind,
+            grid=maps.view.grid,
+            bins=stored_bins(heats, layout),
+            measures=measure(heats, layout.candidates(), truth, self.seeing.threshold),
+            truth=truth,
+        )
+
+    def _golden(self, known: Known, photo: Photo, maps: AttentionMaps) -> tuple[Golden, Place]:
+        """The good pictures' numbers for one picture: without it, where it is one of them."""
+        if photo.digest in known.digests:
+            number = known.digests.index(photo.digest)
+            own = load_file(known.good[number])["logs"]
+            return known.golden.without(own, known.places[number]), known.places[number]
+        if known.reference is None:
+            return known.golden, HERE
+        placed = self._placed(known.reference, gray_of(photo, maps.view), maps)
+        return known.golden, placed.place
+
+    def _placed(self, reference: Gray, gray: Gray, maps: AttentionMaps) -> Placed:
+        if not self.seeing.align:
+            return Placed(HERE)
+        placed = place_of(reference, gray, maps.view)
+        self.shifts.append(placed)
+        return placed
+
+    def _look(self, photo: Photo) -> tuple[AttentionMaps, np.ndarray | None]:
+        seeing = self.seeing
+        view = seeing.model.view(photo.size, seeing.size, seeing.fit)
+        pixels = seeing.model.pixels(photo, view)
+        return attend_with_features(seeing.model, photo, view, pixels, query=seeing.query)
+
+    def _key(self, photo: Photo, kind: str, mask: Bool[np.ndarray, "y x"] | None) -> str:
+        about = {
+            **self.seeing.key(),
+            "photo": photo.digest,
+            "kind": kind,
+            "mask": None
+            if mask is None
+            else hashlib.sha256(np.packbits(mask).tobytes()).hexdigest(),
+            "good": list(self.known.digests) if self.known else None,
+        }
+        return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+
+    def _record(self, path: Path, photo: Photo, kind: str) -> None:
+        self.records.append(
+            {"path": str(path.absolute()), "sha256": photo.digest, "kind": kind, "status": "done"}
+        )
+
+    def _fail(self, path: Path, error: Exception) -> None:
+        failure = failure_of(path, error)
+        self.failed.append(failure)
+        self.records.append(
+            {"path": str(path.absolute()), "status": "failed", "error": str(failure)}
+        )
+
+
+def _has_truth(sample: Sample) -> bool:
+    """Whether it is known which pixels are defective: all of a good picture's are not."""
+    return sample.truth is not None or sample.kind == "good"
+
+
+def _sampled(digest: str, tokens: np.ndarray, count: int) -> np.ndarray:
+    """So many patches as the bank will hold of a picture, lest all of them wait in memory."""
+    return bank_of([(digest, tokens)], count).features
+
+
+def _read(places: dict[Path, Place]) -> Iterator[tuple[np.ndarray, Place]]:
+    for file, place in places.items():
+        yield load_file(file)["logs"], place
+
+
+def _write_whole(path: Path, content: bytes | None, row: Row | None = None) -> None:
+    """A file that is there whole or not at all, also when the run is killed."""
+    partial = path.with_suffix(".partial")
+    if row is not None:
+        write_row(partial, row)
+    else:
+        partial.write_bytes(content or b"")
+    partial.replace(path)
+
+
+def _other_grid(path: Path, grid: tuple[int, int], expected: tuple[int, int]) -> InputError:
+    return InputError(
+        f"{path}: seen as {grid[1]} × {grid[0]} patches, the good pictures as {expected[1]} × "
+        f"{expected[0]}: expected pictures of one shape (crop them alike, or --golden none)."
+    )
