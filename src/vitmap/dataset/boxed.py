@@ -35,9 +35,8 @@ def read_boxed(images: Sequence[str | Path], boxes: str | Path) -> Dataset:
         raise InputError(f"{boxes}: expected a COCO file (.json) or a table of boxes (.csv).")
     entries = _FORMATS[path.suffix.lower()](path)
     _refuse_fractions(path, entries)
-    names = [_parts(entry.name) for entry in entries]
-    paths = _pictures(images, {name[:-1] for name in names})
-    found, remarks = _owners(path, entries, names, paths)
+    paths = _pictures(images, {_parts(entry.name)[:-1] for entry in entries})
+    found, remarks = _owners(path, entries, images, paths)
     unlisted = [picture for picture in paths if picture not in found]
     if unlisted:
         remarks.append(
@@ -94,7 +93,7 @@ def _parts(name: str) -> Name:
 
 
 def _owners(
-    path: Path, entries: Sequence[Entry], names: Sequence[Name], pictures: Sequence[Path]
+    path: Path, entries: Sequence[Entry], images: Sequence[str | Path], pictures: Sequence[Path]
 ) -> tuple[dict[Path, Entry], list[str]]:
     """The entry of each picture that has one."""
     known: dict[str, list[tuple[Name, Path]]] = defaultdict(list)
@@ -104,10 +103,14 @@ def _owners(
     found: dict[Path, Entry] = {}
     missing: list[str] = []
     elsewhere: list[str] = []
-    for entry, name in zip(entries, names, strict=True):
+    for entry in entries:
+        name = _parts(entry.name)
         near = [(_shared(name, w), p) for w, p in known.get(name[-1] if name else "", ())]
         best = max((shared for shared, _ in near), default=0)
         picked = [picture for shared, picture in near if shared == best]
+        if len(picked) > 1:  # `a.png` of the folder that was given, and `deep/a.png`
+            here = {Path(given).joinpath(*name) for given in images}
+            picked = [picture for picture in picked if picture in here] or picked
         if not picked:
             missing.append(entry.name)
             continue
