@@ -251,3 +251,7 @@ def _other_grid(path: Path, grid: tuple[int, int], expected: tuple[int, int]) ->
         f"{path}: seen as {grid[1]} × {grid[0]} patches, the good pictures as {expected[1]} × "
         f"{expected[0]}: expected pictures of one shape (crop them alike, or --golden none)."
     )
+
+
+def _digest(values: np.ndarray) -> str:
+    return hashlib.sha256(values.tobytes()).hexdigest()
