@@ -35,7 +35,7 @@ PLACE = {
 }
 MODEL_LIBRARIES = {"torch", "torchvision", "transformers", "huggingface_hub", "timm"}
 WITH_MODELS = {"models", "capture", "rows", "bf16", "methods"}
-RUNS_MODELS = {"run/local.py", "run/rank.py", "run/rank_rows.py"}
+RUNS_MODELS = {"run/local.py", "run/rank.py", "run/rank_figures.py", "run/rank_rows.py"}
 
 
 def imports(path: Path) -> set[str]:

@@ -34,12 +34,16 @@ def run(arguments: Sequence[str]) -> int:
     return _run(options, ["vitmap", *arguments])
 
 
+def _given(options: argparse.Namespace) -> dict[str, object]:
+    """The options that differ from what nobody asks for."""
+    plain = vars(parser_of().parse_args([]))
+    return {name: value for name, value in vars(options).items() if value != plain[name]}
+
+
 def _require_alone(options: argparse.Namespace) -> None:
     """A replay does what its record says: nothing else may be asked of it."""
     allowed = {"replay", "out", "json", "quiet", "debug"}
-    plain = vars(parser_of().parse_args([]))
-    given = [name for name, value in vars(options).items() if value != plain[name]]
-    for name in given:
+    for name in _given(options):
         if name not in allowed:
             what = "pictures" if name == "images" else f"--{name.replace('_', '-')}"
             raise UsageError(
@@ -70,6 +74,10 @@ def _run(options: argparse.Namespace, command: Sequence[str]) -> int:
         lost = [Outcome(Path(e["path"]), e, error=InputError(e["error"])) for e in replay.lost]
     else:
         settings = Settings(**{f.name: getattr(options, f.name) for f in fields(Settings)})
+        if settings.recipe:
+            from vitmap.run.recipe_settings import by_recipe
+
+            settings = by_recipe(settings, _given(options))
         out = Path(options.out or "outputs")
         paths, missing = find_pictures(options.images)
         jobs = [Job(p, name) for p, name in zip(paths, folder_names(paths), strict=True)]

@@ -15,10 +15,12 @@ examples:
   vitmap cat.jpg --layer 0,5,11 --head 3          three layers of one head
   vitmap lot/ --model ./my-finetuned-vit          a folder, with your own checkpoint
   vitmap cat.jpg --fit squash --scale cell --at model    the original DINO program's files
+  vitmap part.jpg --recipe outputs/rank/recipe.json      as `vitmap rank` found it best
   vitmap --replay outputs/cat/run.json            the same files again
   vitmap soart --help                             the metric-based path: no model, no training
 
 other commands (each has its own --help):
+  vitmap rank DATASET                             which layer and head shows the defect
   vitmap models                                   what --model takes, what lies on this machine
 
 A layer (L) is a block of the model; a head (H) is one of the several attentions inside a layer.
@@ -98,6 +100,12 @@ def _add_maps(group: argparse._ArgumentGroup) -> None:
         "(default: none)",
     )
     group.add_argument(
+        "--recipe",
+        metavar="RECIPE.JSON",
+        help="what `vitmap rank` found: its layer and head, against its good pictures, with its "
+        "threshold and scale",
+    )
+    group.add_argument(
         "--query",
         metavar="TOKEN",
         help="whose attention: cls, register:0, pool, mean (over patches), patch:X,Y in the "
@@ -117,7 +125,7 @@ def _add_maps(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--threshold",
-        type=_number,
+        type=number,
         default=0.6,
         metavar="SHARE",
         help="a mask keeps the fewest patches that hold this share of the mass (default: 0.6)",
@@ -158,7 +166,8 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
-def _number(text: str) -> float:
+def number(text: str) -> float:
+    """A number, or the error that argparse turns into a line."""
     try:
         return float(text)
     except ValueError:

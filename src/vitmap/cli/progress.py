@@ -11,13 +11,13 @@ from typing import Any
 class Progress:
     """Two steps a picture: through the model, then drawn and written, or given up."""
 
-    def __init__(self, pictures: int, wanted: bool) -> None:
+    def __init__(self, pictures: int, wanted: bool, steps: int = 2) -> None:
         self._bar: Any = None
         if wanted and pictures > 1:
             from tqdm import tqdm
 
             self._bar = tqdm(
-                total=2 * pictures,
+                total=steps * pictures,
                 bar_format="{percentage:3.0f}%|{bar}| {elapsed} gone, {remaining} left",
                 ascii="utf" not in (sys.stderr.encoding or "").lower(),
                 disable=None,  # silent where standard error is no terminal

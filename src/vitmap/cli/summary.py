@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vitmap.cli.console import complain, say, table
 
@@ -32,6 +32,10 @@ def as_text(outcome: Outcome) -> None:
     say(f"{outcome.path}: {width} × {height} px{notes}")
     say(f"  maps at {seen[1]} × {seen[0]} px, {gx} × {gy} patches; query: {record['query']}")
     _say_label(outcome)
+    if "recipe" in record:
+        _say_recipe(record["recipe"])
+        say(f"  {len(record['files'])} files in {outcome.folder}: start with recipe.png")
+        return
     rows = [["map", "prefix mass", "entropy", "peak", "at x, y", "mask"]]
     rows += [
         [
@@ -47,6 +51,15 @@ def as_text(outcome: Outcome) -> None:
     for line in table(rows):
         say(f"  {line}")
     say(f"  {len(record['files'])} files in {outcome.folder}: start with heads.png")
+
+
+def _say_recipe(read: dict[str, Any]) -> None:
+    say(f"  {read['label']}: {read['verdict']}")
+    level = f"above {read['level']:.3g}" if read["level"] is not None else "the mask"
+    at = "{}, {}".format(*read["peak_at_xy"])
+    say(f"  peak {read['peak']:.3g} at {at}; {level}: {read['mask_area']:.1%} of the photo")
+    if read["doubtful"]:
+        say("  it does not look like the good pictures: not aligned, mind the verdict")
 
 
 def _say_label(outcome: Outcome) -> None:

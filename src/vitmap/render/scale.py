@@ -24,24 +24,29 @@ MEANINGS = {
     "image": "one scale for all maps of this photo",
     "run": "one scale for all photos of this run",
 }
+GOOD = "from good pictures: half to twice the hottest patch that they reach"
 
 
 @dataclass(frozen=True)
 class Scale:
-    """A named range of multiples of uniform attention; limits are None for `cell`."""
+    """A named range of multiples of uniform attention; limits are None for `cell`.
+
+    The range `good` comes from good pictures, in the unit of the map that it belongs to.
+    """
 
     name: str
     upper: float | None = None
+    lower: float = 0.0
 
     @property
     def meaning(self) -> str:
         """What a legend must say."""
-        return MEANINGS[self.name]
+        return GOOD if self.name == "good" else MEANINGS[self.name]
 
     def limits(self, values: Float[np.ndarray, "*map"]) -> tuple[float, float]:
         """(lower, upper) for a map."""
         if self.upper is not None:
-            return 0.0, self.upper
+            return self.lower, self.upper
         return float(values.min()), float(values.max())
 
     def levels(self, values: Float[np.ndarray, "y x"]) -> UInt8[np.ndarray, "y x"]:
@@ -82,9 +87,13 @@ class RunScale:
     def add(self, maps: Iterable[PatchMap]) -> None:
         """Count the patches of one photo's maps."""
         for cell in maps:
-            octave = np.log2(np.maximum(cell.uniform, 2.0**self._LOW).astype(np.float64))
-            place = ((octave - self._LOW) * self._PER_OCTAVE).astype(np.int64)
-            np.add.at(self.counts, np.clip(place, 0, len(self.counts) - 1), 1)
+            self.count(cell.uniform)
+
+    def count(self, values: Float[np.ndarray, "gy gx"]) -> None:
+        """Count the values of one map."""
+        octave = np.log2(np.maximum(values, 2.0**self._LOW).astype(np.float64))
+        place = ((octave - self._LOW) * self._PER_OCTAVE).astype(np.int64)
+        np.add.at(self.counts, np.clip(place, 0, len(self.counts) - 1), 1)
 
     def scale(self) -> Scale:
         """The scale of everything that was counted."""

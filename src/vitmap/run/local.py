@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from vitmap.errors import ModelError, PictureError, VitmapError
+from vitmap.errors import InputError, ModelError, PictureError, VitmapError
 from vitmap.export.original import write_model_input
 from vitmap.export.tensors import read_maps, write_maps
 from vitmap.geometry import View
@@ -17,11 +18,13 @@ from vitmap.images import Photo, read_photo
 from vitmap.maps import AttentionMaps, PatchMap, Prediction
 from vitmap.methods.attention import check_query, classify, look
 from vitmap.models.backbone import Backbone
+from vitmap.rank.recipe import Recipe, read_recipe
 from vitmap.render.colormap import palette
 from vitmap.render.scale import RunScale, Scale, scale_of
 from vitmap.run.files import write_files
 from vitmap.run.jobs import Job, Outcome, failed, failure_of
 from vitmap.run.lineup import line_up
+from vitmap.run.recipe_files import describe_judgement, judge, write_judgement
 from vitmap.run.record import Replay, describe, describe_prediction, record_of
 from vitmap.run.settings import Settings
 from vitmap.run.staging import Stage, prepare, write_json
@@ -58,12 +61,14 @@ class Run:
         """
         settings.check()
         palette(settings.colormap)
+        self.recipe = read_recipe(settings.recipe) if settings.recipe else None
         self.settings, self.out, self.command = settings, out, tuple(command)
         self.lineup = line_up(replay.loading if replay else settings)
         if replay is not None:
             self.lineup = replace(self.lineup, remarks=replay.remarks)
             _same_weights(self.lineup.maps, replay.digests[0])
             _same_weights(self.lineup.classifier, replay.digests[1])
+        self._about_recipe = _about_recipe(settings, self.recipe, self.lineup.maps, replay)
         select(settings.layer, self.lineup.maps.depth, "layer")
         select(settings.head, self.lineup.maps.heads, "head")
         check_query(self.lineup.maps, settings.query, settings.layer)
@@ -88,7 +93,10 @@ class Run:
         disk, so that memory does not grow with the number of pictures.
         """
         name = self.settings.scale or ("image" if len(jobs) == 1 else "run")
-        self.settings = replace(self.settings, scale=name)  # as it was, also in a replay of one
+        if self.recipe is not None:
+            name = "good"  # whatever the pictures: the recipe has its own
+        else:
+            self.settings = replace(self.settings, scale=name)  # as it was, also in a replay of one
         waits = name == "run" and self._upper is None
         if name == "run" and self._upper is not None:
             self._scale = Scale("run", self._upper)
@@ -116,7 +124,8 @@ class Run:
 
     def record(self, pictures: Sequence[dict[str, Any]], scale: Scale | None) -> dict[str, Any]:
         """run.json for these pictures."""
-        return record_of(self.command, self.settings, self.lineup, scale, pictures)
+        about = self._about_recipe
+        return record_of(self.command, self.settings, self.lineup, scale, pictures, about)
 
     def write_summary(self, outcomes: Sequence[Outcome]) -> None:
         """The record of the whole run, inputs that named no picture included."""
@@ -183,8 +192,14 @@ class Run:
             raise PictureError(f"{shot.job.path}: the file changed while the run was going on.")
         rows = maps.cells(self.settings.head, self.settings.reduce)
         cells = [cell for row in rows for cell in row]
-        scale = self._scale or scale_of(scale_name, cells)
-        write_files(shot.stage.folder, photo, rows, scale, shot.prediction, self.settings)
+        read: dict[str, Any] = {}
+        if self.recipe is not None:
+            judged = judge(self.recipe, maps, photo, self.settings.threshold)
+            write_judgement(shot.stage.folder, photo, judged, self.settings)
+            scale, read = judged.scale, {"recipe": describe_judgement(judged)}
+        else:
+            scale = self._scale or scale_of(scale_name, cells)
+            write_files(shot.stage.folder, photo, rows, scale, shot.prediction, self.settings)
         named = None if isinstance(shot.prediction, str) else shot.prediction
         record = {
             "path": str(shot.job.path.absolute()),
@@ -198,6 +213,7 @@ class Run:
             "query": str(maps.query),
             "prediction": describe_prediction(named) if named else None,
             "maps": [describe(cell, self.settings.threshold) for cell in cells],
+            **read,
             "files": shot.stage.files(),
         }
         whole = self.record([record], scale)
@@ -205,6 +221,23 @@ class Run:
         shot.stage.commit()
         around = {key: whole[key] for key in ("model", "classifier", "remarks", "scale")}
         return Outcome(shot.job.path, record, shot.stage.final, named, run=around)
+
+
+def _about_recipe(
+    settings: Settings, recipe: Recipe | None, model: Backbone, replay: Replay | None
+) -> dict[str, Any] | None:
+    """What run.json says of the recipe; raises where it is not for this model or this record."""
+    if recipe is None or settings.recipe is None:
+        return None
+    recipe.require(model.source)
+    path = Path(settings.recipe)
+    digest = sha256(path.read_bytes()).hexdigest()
+    if replay is not None and replay.recipe not in (None, digest):
+        raise InputError(
+            f"{path}: not the recipe of the recorded run (its sha256 is another): "
+            "run it anew without --replay."
+        )
+    return {"path": str(path), "sha256": digest, "label": recipe.label}
 
 
 def _same_weights(model: Backbone | None, digest: str | None) -> None:

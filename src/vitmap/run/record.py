@@ -34,6 +34,7 @@ class Replay:
     digests: tuple[str | None, str | None]  # of the weights: maps, classifier
     versions: dict[str, str]
     upper: float | None  # the run's scale, where the record is one picture of a run
+    recipe: str | None  # sha256 of the recipe.json that led the run
     command: tuple[str, ...]
 
 
@@ -43,6 +44,7 @@ def record_of(
     lineup: Lineup,
     scale: Scale | None,
     pictures: Sequence[dict[str, Any]],
+    recipe: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The record of a run, or of one picture of it."""
     return {
@@ -51,12 +53,17 @@ def record_of(
         "settings": asdict(settings),
         "model": _about(lineup.maps.source, lineup.maps.prefix),
         "classifier": _about(lineup.classifier.source) if lineup.classifier else None,
+        "recipe": recipe,
         "remarks": list(lineup.remarks),
-        "scale": {"name": scale.name, "upper": scale.upper, "percentile": PERCENTILE}
-        if scale
-        else None,
+        "scale": _scale(scale) if scale else None,
         "pictures": list(pictures),
     }
+
+
+def _scale(scale: Scale) -> dict[str, Any]:
+    if scale.name == "good":
+        return {"name": scale.name, "lower": scale.lower, "upper": scale.upper}
+    return {"name": scale.name, "upper": scale.upper, "percentile": PERCENTILE}
 
 
 def describe(cell: PatchMap, threshold: float) -> dict[str, Any]:
@@ -105,6 +112,7 @@ def read_record(path: Path) -> Replay:
             digests=(record["model"]["digest"], (record["classifier"] or {}).get("digest")),
             versions=record["model"]["versions"],
             upper=upper,
+            recipe=(record.get("recipe") or {}).get("sha256"),
             command=tuple(record["command"]),
         )
     except FileNotFoundError:
@@ -117,7 +125,9 @@ def read_record(path: Path) -> Replay:
 
 def _settings(values: dict[str, Any]) -> Settings:
     """The recorded settings; ValueError where one is of another type than it can be."""
-    chosen = {field.name: values[field.name] for field in fields(Settings)}
+    # A record from before recipes says nothing of one.
+    chosen = {field.name: values[field.name] for field in fields(Settings) if field.name in values}
+    chosen = {"recipe": None, **chosen}
     for field in fields(Settings):
         value = chosen[field.name]
         if value is not None and type(value).__name__ != field.type.split(" ")[0]:
@@ -146,18 +156,19 @@ def _brief(error: Exception) -> str:
 def _pinned(settings: Settings, model: dict[str, Any], classifier: Any) -> Settings:
     """Settings that load just what the run had, whatever is in reach today."""
 
-    def name(source: dict[str, Any]) -> str:
-        revision = source["revision"]
-        return f"{source['model']}@{revision}" if revision else str(source["model"])
-
-    named = name(classifier) if classifier else None
+    named = pinned(classifier["model"], classifier["revision"]) if classifier else None
     return replace(
         settings,
-        model=name(model),
+        model=pinned(model["model"], model["revision"]),
         classifier=named,
         classify=bool(classifier),
         device=model["device"],
     )
+
+
+def pinned(model: str, revision: str | None) -> str:
+    """The name that loads just this model: with its revision where it came from a hub."""
+    return f"{model}@{revision}" if revision else model
 
 
 def _about(source: Source, prefix: Sequence[str] = ()) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class Settings:
     at: str = "photo"
     precision: str = "fp32"
     device: str = "auto"
+    recipe: str | None = None  # path of a recipe.json, which then says model, layer, head and scale
 
     def check(self) -> None:
         """Raises UsageError for what no model and no photo could make possible."""

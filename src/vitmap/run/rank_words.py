@@ -1,0 +1,58 @@
+"""What a ranking says in words: the answer, and what the numbers do not allow to say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vitmap.rank.candidates import BRIGHTER, EITHER, RAW, Candidate
+from vitmap.rank.ranking import LAST
+from vitmap.rank.scoring import MEANINGS
+from vitmap.run.rank import Found
+
+
+def headline(found: Found) -> str:
+    """The answer in a sentence.
+
+    `L8 H1 against 12 good pictures: AUROC 0.96 [0.89, 0.98] on pictures it was not chosen on; the
+    last layer's mean: 0.75.`
+    """
+    ranking, procedure = found.ranking, found.ranking.procedure
+    last = next(held for held in ranking.held if held.name == LAST)
+    held = procedure.held.estimate
+    name = MEANINGS[ranking.by].removeprefix("pixel ")
+    return (
+        f"{found.recipe.label}: {name} {held.value:.2f} [{held.low:.2f}, {held.high:.2f}] on "
+        f"pictures it was not chosen on; the last layer's mean: {last.estimate.value:.2f}."
+    )
+
+
+def cautions(found: Found) -> list[str]:
+    """What the numbers do not allow to say: which baselines are not beaten, how folds differ."""
+    ranking, procedure = found.ranking, found.ranking.procedure
+    said = []
+    unbeaten = [c.baseline for c in ranking.comparisons if c.verdict != "better"]
+    if unbeaten:
+        said.append(f"Not better than {_listed(unbeaten)} by a paired test on these pictures.")
+    tied = sum(entry.tied for entry in ranking.entries) - 1
+    if tied:
+        said.append(
+            f"{tied} other cell{'s' if tied > 1 else ''} cannot be told from the best one on these "
+            "pictures."
+        )
+    votes = ", ".join(f"{reading_of(c)} {n}×" for c, n in procedure.votes)
+    said.append(
+        f"The score is that of choosing a cell by {ranking.split.folds} folds, which took {votes}; "
+        "the recipe is then refit on all pictures."
+    )
+    return said
+
+
+def reading_of(candidate: Candidate) -> str:
+    """`L8 H1 (brighter)`."""
+    end = {RAW: "", BRIGHTER: " (brighter)", EITHER: " (either way)"}[candidate.kind]
+    return candidate.cell + end
+
+
+def _listed(names: Sequence[str]) -> str:
+    names = [f"the {name}" if name != "uniform" else "uniform attention" for name in names]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

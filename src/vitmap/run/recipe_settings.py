@@ -1,0 +1,43 @@
+"""Settings of a run that a recipe leads: its numbers hold for its own model, size and precision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from vitmap.errors import UsageError
+from vitmap.rank.recipe import conflicts, read_recipe
+from vitmap.run.record import pinned
+from vitmap.run.settings import Settings
+
+_ITS_OWN = ("reduce", "scale", "at")
+
+
+def by_recipe(settings: Settings, given: Mapping[str, Any]) -> Settings:
+    """The settings with what the recipe says; `given` are those that the user set.
+
+    Raises InputError for what is no recipe, UsageError for an option that contradicts it.
+    """
+    assert settings.recipe is not None
+    path = Path(settings.recipe).resolve()
+    path = path / "recipe.json" if path.is_dir() else path
+    recipe = read_recipe(path)
+    conflicts(recipe, dict(given))
+    for name in _ITS_OWN:
+        if name in given:
+            raise UsageError(f"--{name} cannot be chosen with --recipe: leave it out.")
+    return replace(
+        settings,
+        recipe=str(path),
+        model=settings.model or pinned(recipe.model, recipe.revision),
+        classify=settings.classify and settings.classifier is not None,
+        size=recipe.size,
+        fit=recipe.fit,
+        query=recipe.query,
+        precision=recipe.precision,
+        layer=str(recipe.layer),
+        head="all" if recipe.head is None else str(recipe.head),
+        reduce="heads" if recipe.head is None else "none",
+    )
