@@ -47,6 +47,12 @@ def draw_lot() -> Pictures:
     return {"lot-standard": standard(), **{f"lot/{name}.jpg": p for name, p in lot().items()}}
 
 
+def draw_flanges() -> Pictures:
+    from flanges import flanges
+
+    return {f"flanges/{place}": picture for place, picture in flanges()}
+
+
 def copy_cat() -> Pictures:
     from cat import cat
 
@@ -59,6 +65,7 @@ SCENES: dict[str, Callable[[], Pictures]] = {
     "car": draw_car,
     "mug": draw_mug,
     "lot": draw_lot,
+    "flanges": draw_flanges,
 }
 
 
@@ -75,7 +82,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     for scene in scenes:
         for name, picture in scene().items():
-            path = args.out / (name if name.endswith(".jpg") else f"{name}.png")
+            path = args.out / (name if name.endswith((".jpg", ".png")) else f"{name}.png")
             path.parent.mkdir(parents=True, exist_ok=True)
             picture.save(path, optimize=True, **({"quality": 92} if path.suffix == ".jpg" else {}))
             print(f"{path}  {picture.width}x{picture.height}  {path.stat().st_size // 1024} KiB")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from vitmap.dataset.coco import read_coco
 from vitmap.dataset.entries import Entry
-from vitmap.dataset.places import pictures_in
-from vitmap.dataset.samples import DEFECT, GOOD, Dataset, Sample, counted, some
+from vitmap.dataset.places import folders_in, name_of, pictures_in
+from vitmap.dataset.samples import DEFECT, GOOD, Dataset, Sample, counted, is_good, some
 from vitmap.dataset.shapes import Box
 from vitmap.dataset.table import read_table
 from vitmap.errors import InputError
@@ -24,7 +24,8 @@ Name = tuple[str, ...]  # of a picture: its folders and its file
 def read_boxed(images: Sequence[str | Path], boxes: str | Path) -> Dataset:
     """Pictures (folders, files, patterns) with boxes from a COCO `.json` or a `.csv`.
 
-    Of a folder, its pictures are meant, and those of the folders in it that the file names. An
+    Of a folder, its pictures are meant, and those of the folders in it that the file names or that
+    are called good. An
     entry finds its picture among these alone, by its name and as many of its folders as agree:
     `../x/a.png` and `/x/a.png` open nothing else. A picture without boxes is a good one.
 
@@ -44,7 +45,7 @@ def read_boxed(images: Sequence[str | Path], boxes: str | Path) -> Dataset:
             "as good."
         )
     samples = tuple(_sample(picture, found.get(picture)) for picture in paths)
-    return Dataset(paths[0].parent.resolve().name, "boxes", samples, (), tuple(remarks))
+    return Dataset(name_of(images, paths), "boxes", samples, (), tuple(remarks))
 
 
 def _sample(picture: Path, entry: Entry | None) -> Sample:
@@ -69,6 +70,8 @@ def _pictures(images: Sequence[str | Path], folders: set[Name]) -> list[Path]:
     for given in images:
         place = Path(given)
         deeper = [place.joinpath(*f) for f in sorted(folders) if f and place.joinpath(*f).is_dir()]
+        if given and place.is_dir():
+            deeper += [f for f in folders_in(place) if is_good(f.name) and f not in deeper]
         deeper = [folder for folder in deeper if pictures_in(folder)] if given else []
         if not deeper or pictures_in(place):
             inputs.append(given)

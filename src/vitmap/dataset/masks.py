@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from vitmap.dataset.places import folders_in, pictures_in, require_folder
+from vitmap.dataset.places import folders_in, name_of, pictures_in, require_folder
 from vitmap.dataset.samples import DEFECT, GOOD, Dataset, Sample, counted, is_good, some
 from vitmap.dataset.truth import read_mask
 from vitmap.errors import InputError
@@ -37,7 +37,7 @@ def read_masked(images: Sequence[str | Path], masks: str | Path) -> Dataset:
     if lonely:
         remarks.append(f"{counted(len(lonely), 'mask')} of pictures that were not named: unused.")
     samples = tuple(Sample(path, _kind(path, pairs), pairs.get(path)) for path in paths)
-    return Dataset(paths[0].parent.resolve().name, "masks", samples, (), tuple(remarks))
+    return Dataset(name_of(images, paths), "masks", samples, (), tuple(remarks))
 
 
 def match(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from vitmap.errors import InputError
@@ -27,6 +28,12 @@ def folders_in(folder: Path) -> list[Path]:
 def pictures_in(folder: Path) -> list[Path]:
     """The pictures directly inside, sorted by name; a broken link is one, and fails when read."""
     return [p for p in _entries(folder) if p.suffix.lower() in SUFFIXES and not p.is_dir()]
+
+
+def name_of(given: Sequence[str | Path], pictures: Sequence[Path]) -> str:
+    """What a set of pictures is called: the folder that was given, or that they lie in."""
+    folder = Path(given[0])
+    return (folder if folder.is_dir() else pictures[0].parent).resolve().name
 
 
 def _entries(folder: Path) -> list[Path]:
