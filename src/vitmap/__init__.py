@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vitmap.models.timm import from_timm
     from vitmap.models.torchvision import from_torchvision
     from vitmap.query import Query
+    from vitmap.rank.recipe import Recipe, read_recipe
     from vitmap.render.heads import draw_heads
 
 _HOMES = {
@@ -33,6 +34,7 @@ _HOMES = {
     "Photo": "images",
     "Prediction": "maps",
     "Query": "query",
+    "Recipe": "rank.recipe",
     "Source": "maps",
     "View": "geometry",
     "VitmapError": "errors",
@@ -47,6 +49,7 @@ _HOMES = {
     "predict": "methods.attention",
     "read_maps": "export.tensors",
     "read_photo": "images",
+    "read_recipe": "rank.recipe",
     "write_maps": "export.tensors",
 }
 
@@ -57,6 +60,7 @@ __all__ = [
     "Photo",
     "Prediction",
     "Query",
+    "Recipe",
     "Source",
     "View",
     "VitmapError",
@@ -71,6 +75,7 @@ __all__ = [
     "predict",
     "read_maps",
     "read_photo",
+    "read_recipe",
     "write_maps",
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from vitmap.rank.candidates import EITHER, RAW, Candidate
 from vitmap.rank.folds import Estimate
 from vitmap.rank.golden import FEWEST, Golden, Maps, Place
 from vitmap.rank.ranking import Ranking
-from vitmap.rank.row import PEAK, SCORE, TOP, Row
+from vitmap.rank.row import NOTHING, PEAK, SCORE, TOP, read_row
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,11 @@ def raw_of(cell: int, pictures: Sequence[tuple[Maps, Place]]) -> tuple[list[floa
     return [score_of(v) for v in values], [float(v.max()) for v in values]
 
 
-def of_rows(rows: Sequence[Row], place: int) -> tuple[list[float], list[float]]:
-    """Score and peak of rows, for the candidate at a place among all."""
-    return (
-        [float(row.measures[place, SCORE]) for row in rows],
-        [float(row.measures[place, PEAK]) for row in rows],
-    )
+def of_rows(paths: Sequence[Path], place: int, *, good: bool) -> tuple[list[float], list[float]]:
+    """Score and peak of the good, or of the defective pictures, for the candidate at a place."""
+    rows = (read_row(path, NOTHING, slice(place, place + 1), truth=False) for path in paths)
+    found = [row.measures[0] for row in rows if row.good == good]
+    return [float(m[SCORE]) for m in found], [float(m[PEAK]) for m in found]
 
 
 def score_of(values: np.ndarray) -> float:

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int64
 from vitmap.rank.candidates import EITHER, EXTRAS, Candidate, Field
 from vitmap.rank.folds import Split
 from vitmap.rank.histogram import BINS, Histogram, signed_bins_of
-from vitmap.rank.row import MASS, MEASURES, SCORE, Row, read_row
+from vitmap.rank.row import MASS, MEASURES, NOTHING, SCORE, read_row
 
 PIXELS, PICTURES = "pixels", "pictures"
 
@@ -29,19 +29,21 @@ class Evidence:
 
 
 def gather(paths: Sequence[Path], field: Field, split: Split, level: str) -> Iterator[Evidence]:
-    """The evidence on each candidate; one layer of all pictures is in memory at a time."""
-    heads = [read_row(path, slice(0, 0)) for path in paths]
+    """The evidence on each candidate; memory holds the sums of one layer, whatever the pictures."""
+    candidates = field.candidates()
     by_line: dict[int, list[tuple[int, Candidate]]] = {}
-    for place, candidate in enumerate(field.candidates()):
+    for place, candidate in enumerate(candidates):
         by_line.setdefault(candidate.stored, []).append((place, candidate))
     for lines in _chunks(field):
         pixels = _pixels(paths, lines, split) if level == PIXELS else None
-        for line in range(lines.start, lines.stop):
-            for place, candidate in by_line[line]:
-                own = _line(pixels, line - lines.start) if pixels is not None else None
-                if own is not None and candidate.kind == EITHER:
-                    own = own.folded()
-                yield _evidence(candidate, place, own, heads, split)
+        own = [pair for line in range(lines.start, lines.stop) for pair in by_line[line]]
+        measured = _measured(paths, [place for place, _ in own], split)
+        for number, (_, candidate) in enumerate(own):
+            counts = None
+            if pixels is not None:
+                counts = _line(pixels, candidate.stored - lines.start)
+                counts = counts.folded() if candidate.kind == EITHER else counts
+            yield measured.evidence(candidate, number, counts)
 
 
 def _chunks(field: Field) -> list[slice]:
@@ -55,7 +57,7 @@ def _pixels(paths: Sequence[Path], lines: slice, split: Split) -> Histogram:
     count, units = lines.stop - lines.start, len(split.fold)
     sums = [np.zeros((count, units, BINS), dtype=np.int64) for _ in range(3)]
     for path, unit in zip(paths, split.unit, strict=True):
-        found = read_row(path, lines).histogram(slice(None))
+        found = read_row(path, lines, NOTHING).histogram(slice(None))
         for total, own in zip(sums, (found.defect, found.good, found.overlap), strict=True):
             total[:, unit] += own
     return Histogram(*sums)
@@ -65,25 +67,37 @@ def _line(pixels: Histogram, line: int) -> Histogram:
     return Histogram(pixels.defect[line], pixels.good[line], pixels.overlap[line])
 
 
-def _evidence(
-    candidate: Candidate,
-    place: int,
-    pixels: Histogram | None,
-    heads: Sequence[Row],
-    split: Split,
-) -> Evidence:
-    units = len(split.fold)
-    measures = np.stack([row.measures[place] for row in heads])
-    good = np.array([row.good for row in heads])
-    bins = signed_bins_of(measures[:, SCORE].astype(np.float32))
-    counts = np.zeros((2, units, BINS), dtype=np.int64)
-    np.add.at(counts, (good.astype(int), split.unit, bins), 1)
-    masked = np.isfinite(measures[:, MASS])
-    sums = np.zeros((units, len(MEASURES)))
-    np.add.at(sums, split.unit[masked], measures[masked])
-    held = np.bincount(split.unit[masked], minlength=units).astype(np.int64)
-    pictures = Histogram(counts[0], counts[1], np.zeros_like(counts[0]))
-    return Evidence(candidate, pixels, pictures, sums, held)
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """Pictures a bin of their score, and summed measures, for some candidates."""
+
+    defective: Int64[np.ndarray, "candidate unit bin"]
+    good: Int64[np.ndarray, "candidate unit bin"]
+    sums: Float[np.ndarray, "candidate unit measure"]
+    masked: Int64[np.ndarray, " unit"]
+
+    def evidence(self, candidate: Candidate, number: int, pixels: Histogram | None) -> Evidence:
+        defective, good = self.defective[number], self.good[number]
+        pictures = Histogram(defective, good, np.zeros_like(good))
+        return Evidence(candidate, pixels, pictures, self.sums[number], self.masked)
+
+
+def _measured(paths: Sequence[Path], places: Sequence[int], split: Split) -> _Measured:
+    count, units = len(places), len(split.fold)
+    sorts = np.zeros((2, count, units, BINS), dtype=np.int64)
+    sums = np.zeros((count, units, len(MEASURES)))
+    masked = np.zeros(units, dtype=np.int64)
+    spread = slice(min(places), max(places) + 1)
+    chosen = np.array(places) - spread.start
+    for path, unit in zip(paths, split.unit, strict=True):
+        row = read_row(path, NOTHING, spread, truth=False)
+        measures = row.measures[chosen]
+        bins = signed_bins_of(measures[:, SCORE].astype(np.float32))
+        sorts[int(row.good), np.arange(count), unit, bins] += 1
+        if np.isfinite(measures[0, MASS]):
+            sums[:, unit] += measures
+            masked[unit] += 1
+    return _Measured(sorts[0], sorts[1], sums, masked)
 
 
 def is_baseline(candidate: Candidate) -> bool:

@@ -133,26 +133,36 @@ def write_row(path: Path, row: Row) -> None:
     path.write_bytes(save(tensors, metadata={"vitmap": json.dumps(about, sort_keys=True)}))
 
 
-def read_row(path: Path, lines: slice | None = None) -> Row:
-    """What `write_row` wrote; with `lines` only those of its stored maps.
+def read_row(
+    path: Path, lines: slice | None = None, places: slice | None = None, *, truth: bool = True
+) -> Row:
+    """What `write_row` wrote; where asked, only some stored maps, some candidates' measures.
 
     Raises InputError for a file that is missing, broken, or something else.
     """
     try:
         with safe_open(path, framework="numpy") as file:
             about = json.loads((file.metadata() or {})["vitmap"])
-            bins = file.get_slice("bins")
-            truth = None
-            if "total" in file.keys():  # noqa: SIM118 (it is no dict)
-                truth = Truth(*(file.get_tensor(name) for name in ("total", "defect", "regions")))
+            bins, measures = file.get_slice("bins"), file.get_slice("measures")
+            known = None
+            if truth and "total" in file.keys():  # noqa: SIM118 (it is no dict)
+                known = Truth(*(file.get_tensor(name) for name in ("total", "defect", "regions")))
             return Row(
                 name=about["name"],
                 digest=about["digest"],
                 kind=about["kind"],
                 grid=(about["grid"][0], about["grid"][1]),
                 bins=bins[lines if lines is not None else slice(None)],
-                measures=file.get_tensor("measures"),
-                truth=truth,
+                measures=measures[places if places is not None else slice(None)],
+                truth=known,
             )
     except (SafetensorError, OSError, LookupError, ValueError, TypeError) as error:
         raise InputError(f"{path}: not a row that vitmap wrote ({error}).") from error
+
+
+NOTHING = slice(0, 0)
+
+
+def read_label(path: Path) -> Row:
+    """A row's name, digest and kind alone."""
+    return read_row(path, NOTHING, NOTHING, truth=False)

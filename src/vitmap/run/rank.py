@@ -25,7 +25,7 @@ from vitmap.rank.evidence import PICTURES, PIXELS
 from vitmap.rank.folds import FOLDS, split
 from vitmap.rank.ranking import Ranking, rank
 from vitmap.rank.recipe import Recipe, cell_of
-from vitmap.rank.row import Row, read_row
+from vitmap.rank.row import NOTHING, SCORE, Row, read_label, read_row
 from vitmap.rank.scoring import PICTURE_METRICS, check_metric
 from vitmap.run.rank_rows import Known, Rows, Seeing
 from vitmap.run.staging import prepare
@@ -75,7 +75,7 @@ class Found:
     model: Backbone
     ranking: Ranking
     recipe: Recipe
-    rows: tuple[Row, ...]  # without their bins, in the ranking's order
+    scores: tuple[tuple[float, str], ...]  # the recipe's, with the digest, of defective pictures
     records: tuple[dict[str, object], ...]
     failed: tuple[Exception, ...]
     remarks: tuple[str, ...]
@@ -114,7 +114,7 @@ def rank_pictures(
         if golden:
             rows.learn(golden, seen)
         paths = rows.measure(dataset.samples, seen)
-        heads = tuple(read_row(path, slice(0, 0)) for path in paths)
+        heads = tuple(read_label(path) for path in paths)
         parts = split(
             [row.good for row in heads],
             settings.folds,
@@ -123,14 +123,15 @@ def rank_pictures(
         )
         ranking = rank(paths, rows.field(), parts, by=by, level=level, seed=settings.seed)
         counts = dict(Counter(row.kind for row in heads))
-        recipe = _recipe(ranking, rows, heads, settings, dataset.name, counts)
+        recipe = _recipe(ranking, rows, paths, settings, dataset.name, counts)
+        scores = _scores(ranking, paths)
     return Found(
         dataset=dataset,
         settings=settings,
         model=model,
         ranking=ranking,
         recipe=recipe,
-        rows=heads,
+        scores=scores,
         records=tuple(rows.records),
         failed=tuple(rows.failed),
         remarks=(*dataset.remarks, *_remarks(rows, heads)),
@@ -177,7 +178,7 @@ def level_of(dataset: Dataset, settings: RankSettings) -> str:
 def _recipe(
     ranking: Ranking,
     rows: Rows,
-    heads: Sequence[Row],
+    paths: Sequence[Path],
     settings: RankSettings,
     name: str,
     counts: dict[str, int],
@@ -186,12 +187,12 @@ def _recipe(
     cell, _ = cell_of(candidate, field.heads)
     place = field.candidates().index(candidate)
     if known is None:
-        scores, peaks = of_rows([row for row in heads if row.good], place)
+        scores, peaks = of_rows(paths, place, good=True)
     elif candidate.kind == RAW:
         scores, peaks = raw_of(cell, _good(known))
     else:
         scores, peaks = left_out(known.golden, cell, _good(known), candidate.kind)
-    defects = of_rows([row for row in heads if not row.good], place)[1]
+    defects = of_rows(paths, place, good=False)[1]
     found = calibrate(scores, peaks, settings.false_alarms, defects)
     source, seeing = rows.seeing.model.source, rows.seeing
     golden = one_cell(known.golden, candidate, cell) if known else None
@@ -214,6 +215,12 @@ def _recipe(
         reference=known.reference if known and golden else None,
         evidence=evidence_of(ranking, name, {**counts, "golden": len(known.good) if known else 0}),
     )
+
+
+def _scores(ranking: Ranking, paths: Sequence[Path]) -> tuple[tuple[float, str], ...]:
+    place = ranking.field.candidates().index(ranking.best.candidate)
+    rows = (read_row(p, NOTHING, slice(place, place + 1), truth=False) for p in paths)
+    return tuple((float(row.measures[0, SCORE]), row.digest) for row in rows if not row.good)
 
 
 class _Logs(Sequence[Any]):

@@ -16,7 +16,6 @@ from vitmap.rank.candidates import MEANINGS as READINGS
 from vitmap.rank.evidence import PIXELS
 from vitmap.rank.ranking import Ranking
 from vitmap.rank.recipe import Recipe
-from vitmap.rank.row import SCORE
 from vitmap.rank.scoring import CHANCE, MEANINGS
 from vitmap.render.examples import Column, Example, ExampleSheet
 from vitmap.render.heads import display_name
@@ -131,16 +130,11 @@ def example_sheet(found: Found) -> ExampleSheet:
 
 
 def _picked(found: Found) -> list[Sample]:
-    ranking = found.ranking
-    place = ranking.field.candidates().index(ranking.best.candidate)
     by_digest = {str(record.get("sha256")): str(record["path"]) for record in found.records}
-    rows = sorted(
-        (row for row in found.rows if not row.good),
-        key=lambda row: (-row.measures[place, SCORE], row.digest),
-    )
-    picked = {0: None, len(rows) // 2: None, len(rows) - 1: None}
+    ordered = sorted(found.scores, key=lambda pair: (-pair[0], pair[1]))
+    places = dict.fromkeys((0, len(ordered) // 2, len(ordered) - 1))
     samples = {str(sample.path.absolute()): sample for sample in found.dataset.samples}
-    return [samples[by_digest[rows[i].digest]] for i in picked]
+    return [samples[by_digest[ordered[place][1]]] for place in places]
 
 
 def _shown(found: Found, sample: Sample, raw: Candidate) -> Example:
