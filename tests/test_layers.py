@@ -35,7 +35,8 @@ PLACE = {
 }
 MODEL_LIBRARIES = {"torch", "torchvision", "transformers", "huggingface_hub", "timm"}
 WITH_MODELS = {"models", "capture", "rows", "bf16", "methods"}
-RUNS_MODELS = {"run/local.py", "run/rank.py", "run/rank_figures.py", "run/rank_rows.py"}
+RANK = {"rank.py", "rank_figures.py", "rank_portrait.py", "rank_rows.py"}
+RUNS_MODELS = {"run/local.py", *(f"run/{name}" for name in RANK)}
 
 
 def imports(path: Path) -> set[str]:
