@@ -25,6 +25,7 @@ examples:
   vitmap rank --images lot/ --masks masks/         pictures, and masks of the same names
   vitmap rank --images lot/ --boxes boxes.json     COCO, or a CSV: image,x0,y0,x1,y1
   vitmap rank lot/ --golden good/                  also as the difference from good pictures
+  vitmap rank photos/                              no labels: what each head does, none ranked
   vitmap image.jpg --recipe outputs/rank/recipe.json     use what was found
 
 A layer (L) is a block of the model; a head (H) is one of the several attentions inside a layer.
@@ -58,6 +59,8 @@ def run(arguments: Sequence[str]) -> int:
     dataset = _dataset(options)
     golden = _golden(options, dataset)
     rehearse(out)
+    if dataset.layout == "no labels":
+        return _portray(options, settings, dataset, out, ["vitmap", "rank", *arguments])
     return _rank(options, settings, dataset, golden, out, ["vitmap", "rank", *arguments])
 
 
@@ -81,16 +84,60 @@ def _rank(
     with closing(Progress(pictures, wanted=not options.quiet, steps=1)) as progress:
         found = rank_pictures(dataset, golden, settings, model, progress.step, rows)
     files = write_ranking(out, found, command)
-    for error in found.failed:
+    _complain(options, found.failed, found.remarks)
+    _tell(options, found, out, files)
+    return _exit_code(found.failed, pictures)
+
+
+def _portray(
+    options: argparse.Namespace,
+    settings: RankSettings,
+    dataset: Dataset,
+    out: Path,
+    command: Sequence[str],
+) -> int:
+    """Without labels nothing can be ranked: what each head does is told instead."""
+    from vitmap.cli.rank_portrait import tell_portrait
+    from vitmap.run.portrait_report import write_portrait
+    from vitmap.run.rank import load_model
+    from vitmap.run.rank_portrait import portray
+
+    for name in ("golden", "by", "false_alarms", "rows"):
+        if getattr(options, name) is not None:
+            raise UsageError(
+                f"--{name.replace('_', '-')} was given, but {dataset.name} has no labels to rank "
+                "by: put pictures into good/ and others, or give --images with --masks or --boxes."
+            )
+    model, remarks = load_model(settings)
+    pictures = len(dataset.samples)
+    with closing(Progress(pictures, wanted=not options.quiet, steps=1)) as progress:
+        portrait = portray(dataset, settings, model, progress.step)
+    files = write_portrait(out, portrait, command)
+    _complain(options, portrait.failed, [*remarks, *portrait.remarks])
+    if options.json:
+        print(json.dumps({"folder": str(out), "files": files, "recipe": None}), flush=True)
+    elif not options.quiet:
+        for line in tell_portrait(portrait):
+            say(line)
+        say(f"  {len(files)} files in {out}: start with portrait.png")
+    return _exit_code(portrait.failed, pictures)
+
+
+def _complain(
+    options: argparse.Namespace, failed: Sequence[Exception], remarks: Sequence[str]
+) -> None:
+    for error in failed:
         if options.debug:
             traceback.print_exception(error)
         complain(str(error))
-    for remark in found.remarks:
+    for remark in remarks:
         complain(remark)
-    _tell(options, found, out, files)
-    if found.failed:
-        complain(f"{len(found.failed)} of {pictures} inputs failed.")
-    return InputError.exit_code if found.failed else 0
+
+
+def _exit_code(failed: Sequence[Exception], pictures: int) -> int:
+    if failed and pictures > 1:
+        complain(f"{len(failed)} of {pictures} inputs failed.")
+    return InputError.exit_code if failed else 0
 
 
 def _parser() -> argparse.ArgumentParser:
