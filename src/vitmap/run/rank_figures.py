@@ -103,7 +103,9 @@ def example_sheet(found: Found) -> ExampleSheet:
     raw = next(e for e in ranking.entries if e.candidate.kind == RAW)
     shown = [_shown(found, sample, raw.candidate) for sample in _picked(found)]
     last = f"L{ranking.field.depth - 1} mean of all heads"
-    columns = [Column(recipe.label, "the recipe", _recipe_scale(recipe, shown), recipe.unit)]
+    against = recipe.label.removeprefix(recipe.cell).strip()
+    about = f"the recipe: {against}" if against else "the recipe"
+    columns = [Column(recipe.cell, about, _recipe_scale(recipe, shown), recipe.unit)]
     if defaults != (raw.candidate.layer, raw.candidate.head, RAW):
         scale = _upper([example.maps[1] for example in shown])
         columns.append(Column(raw.candidate.cell, "best raw cell", scale, "× uniform attention"))
