@@ -68,10 +68,13 @@ def alarm_of(scores: Sequence[float], rate: float | None = None) -> Alarm:
 
 def _beta_quantile(share: float, a: int, b: int) -> float:
     """The quantile of a beta distribution with whole parameters, by bisection."""
-    n = a + b - 1
+    n, lgamma = a + b - 1, math.lgamma
+    # In logarithms: of 2,000 pictures the counts themselves are no floats any more.
+    counts = [lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) for k in range(a, n + 1)]
 
     def below(x: float) -> float:  # P(beta ≤ x) = P(at least a of n binomial draws at rate x)
-        return math.fsum(math.comb(n, k) * x**k * (1 - x) ** (n - k) for k in range(a, n + 1))
+        hit, miss = math.log(x), math.log1p(-x)
+        return math.fsum(math.exp(c + k * hit + (n - k) * miss) for k, c in enumerate(counts, a))
 
     low, high = 0.0, 1.0
     for _ in range(60):
