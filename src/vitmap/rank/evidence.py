@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 
 from vitmap.rank.candidates import EITHER, EXTRAS, Candidate, Field
 from vitmap.rank.folds import Split
-from vitmap.rank.histogram import BINS, Histogram, signed_bins_of
+from vitmap.rank.histogram import BINS, Histogram
 from vitmap.rank.row import MASS, MEASURES, NOTHING, SCORE, read_row
 
 PIXELS, PICTURES = "pixels", "pictures"
@@ -23,13 +23,13 @@ class Evidence:
 
     candidate: Candidate
     pixels: Histogram | None  # [unit bin]; None where the pictures have no masks
-    pictures: Histogram  # [unit bin]: a picture is one pixel, in the bin of its score
+    pictures: Histogram  # [unit bin]: a picture is one pixel, in the bin of its rank
     sums: Float[np.ndarray, "unit measure"]  # over the unit's pictures with a mask
     masked: Int64[np.ndarray, " unit"]  # how many these are
 
 
 def gather(paths: Sequence[Path], field: Field, split: Split, level: str) -> Iterator[Evidence]:
-    """The evidence on each candidate; memory holds the sums of one layer, whatever the pictures."""
+    """The evidence on each candidate; memory holds one layer's sums, and a number a picture."""
     candidates = field.candidates()
     by_line: dict[int, list[tuple[int, Candidate]]] = {}
     for place, candidate in enumerate(candidates):
@@ -69,35 +69,44 @@ def _line(pixels: Histogram, line: int) -> Histogram:
 
 @dataclass(frozen=True, eq=False)
 class _Measured:
-    """Pictures a bin of their score, and summed measures, for some candidates."""
+    """Picture scores, and summed measures, for some candidates."""
 
-    defective: Int64[np.ndarray, "candidate unit bin"]
-    good: Int64[np.ndarray, "candidate unit bin"]
+    split: Split
+    good: Bool[np.ndarray, " picture"]
+    scores: Float[np.ndarray, "picture candidate"]
     sums: Float[np.ndarray, "candidate unit measure"]
     masked: Int64[np.ndarray, " unit"]
 
     def evidence(self, candidate: Candidate, number: int, pixels: Histogram | None) -> Evidence:
-        defective, good = self.defective[number], self.good[number]
-        pictures = Histogram(defective, good, np.zeros_like(good))
+        counts = np.zeros((2, len(self.split.fold), BINS), dtype=np.int64)
+        bins = _ranks(self.scores[:, number])
+        np.add.at(counts, (self.good.astype(int), self.split.unit, bins), 1)
+        pictures = Histogram(counts[0], counts[1], np.zeros_like(counts[0]))
         return Evidence(candidate, pixels, pictures, self.sums[number], self.masked)
 
 
 def _measured(paths: Sequence[Path], places: Sequence[int], split: Split) -> _Measured:
     count, units = len(places), len(split.fold)
-    sorts = np.zeros((2, count, units, BINS), dtype=np.int64)
+    good = np.zeros(len(paths), dtype=bool)
+    scores = np.zeros((len(paths), count))
     sums = np.zeros((count, units, len(MEASURES)))
     masked = np.zeros(units, dtype=np.int64)
     spread = slice(min(places), max(places) + 1)
     chosen = np.array(places) - spread.start
-    for path, unit in zip(paths, split.unit, strict=True):
+    for number, (path, unit) in enumerate(zip(paths, split.unit, strict=True)):
         row = read_row(path, NOTHING, spread, truth=False)
         measures = row.measures[chosen]
-        bins = signed_bins_of(measures[:, SCORE].astype(np.float32))
-        sorts[int(row.good), np.arange(count), unit, bins] += 1
+        good[number], scores[number] = row.good, measures[:, SCORE]
         if np.isfinite(measures[0, MASS]):
             sums[:, unit] += measures
             masked[unit] += 1
-    return _Measured(sorts[0], sorts[1], sums, masked)
+    return _Measured(split, good, scores, sums, masked)
+
+
+def _ranks(scores: Float[np.ndarray, " picture"]) -> Int64[np.ndarray, " picture"]:
+    """A bin for each different score, in their order; past 1,024 of these, neighbours share one."""
+    different, places = np.unique(scores, return_inverse=True)
+    return places.reshape(-1) * BINS // max(len(different), BINS)
 
 
 def is_baseline(candidate: Candidate) -> bool:

@@ -33,15 +33,20 @@ class Split:
         return self.fold == fold
 
     def resamples(self, count: int = RESAMPLES, seed: int = 0) -> Float[np.ndarray, "draw unit"]:
-        """How often each unit is drawn, with replacement, in its own fold and sort."""
+        """How much each unit weighs in a draw, with replacement, from its own sort.
+
+        Of n units n − 1 are drawn, each then weighing n / (n − 1): with n, a mean over few units
+        would seem surer than it is. Folds hold too few units to draw in each of them apart; one
+        that a draw leaves empty has no score in it. Source: Rao and Wu 1988, *Resampling Inference
+        with Complex Survey Data*, section 2.
+        """
         chance = np.random.default_rng(seed)
-        weights = np.zeros((count, len(self.fold)))
-        for fold in range(self.folds):
-            for good in (False, True):
-                own = np.flatnonzero((self.fold == fold) & (self.good == good))
-                if own.size:
-                    draws = chance.multinomial(own.size, np.full(own.size, 1 / own.size), count)
-                    weights[:, own] = draws
+        weights = np.ones((count, len(self.fold)))
+        for good in (False, True):
+            own = np.flatnonzero(self.good == good)
+            if (units := own.size) > 1:
+                draws = chance.multinomial(units - 1, np.full(units, 1 / units), count)
+                weights[:, own] = draws * (units / (units - 1))
         return weights
 
 

@@ -126,7 +126,7 @@ def rank(
     if field.golden:
         kinds["golden"] = (BRIGHTER, EITHER)
     kinds["all"] = (RAW, BRIGHTER, EITHER)
-    procedures = {name: _procedure(name, which, cells) for name, which in kinds.items()}
+    procedures = {name: _procedure(name, which, scored) for name, which in kinds.items()}
     held = _held_baselines(scored, field)
     return Ranking(
         by=by,
@@ -192,12 +192,14 @@ def _tied(cells: Sequence[_Scored]) -> Bool[np.ndarray, " cell"]:
     return (middle - reach * finite)[:, 0] <= 0
 
 
-def _procedure(name: str, kinds: tuple[str, ...], cells: Sequence[_Scored]) -> Procedure:
-    able = [cell for cell in cells if cell.candidate.kind in kinds]
+def _procedure(name: str, kinds: tuple[str, ...], scored: Sequence[_Scored]) -> Procedure:
+    # In the field's own order: sorted by their scores on all pictures, the first of several that
+    # are equal in training would be one that does well on the pictures held out.
+    able = [cell for cell in scored if cell.candidate.kind in kinds]
     folds = len(able[0].train)
     picked = [max(able, key=lambda c: np.nan_to_num(c.train[f], nan=-1.0)) for f in range(folds)]
     value = float(np.mean([cell.test[f] for f, cell in enumerate(picked)]))
-    draws = np.mean([cell.test_draws[:, f] for f, cell in enumerate(picked)], axis=0)
+    draws = _over_folds(np.stack([cell.test_draws[:, f] for f, cell in enumerate(picked)], axis=1))
     held = Held(name, estimate(value, draws), draws)
     return Procedure(kinds, held, tuple(cell.candidate for cell in picked))
 
@@ -216,5 +218,12 @@ def _held_baselines(scored: Sequence[_Scored], field: Field) -> tuple[Held, ...]
 def _held(name: str, group: Sequence[_Scored]) -> Held:
     """Fixed candidates on the same folds; of several, the mean: one drawn at random."""
     value = float(np.mean([s.test.mean() for s in group]))
-    draws = np.mean([s.test_draws.mean(axis=1) for s in group], axis=0)
+    draws = np.mean([_over_folds(s.test_draws) for s in group], axis=0)
     return Held(name, estimate(value, draws), draws)
+
+
+def _over_folds(draws: Float[np.ndarray, "draw fold"]) -> Float[np.ndarray, " draw"]:
+    """The mean over the folds that a draw left pictures in; NaN where it left none."""
+    known = np.isfinite(draws)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(known, draws, 0).sum(axis=1) / known.sum(axis=1))
