@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from command import Command, command
+from command import Command, Said, command
 from vitmap.cli import main
 
 SHARED = Path(__file__).parents[2] / "shared"
@@ -38,6 +38,29 @@ def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     model = tiny.scale_queries_and_keys(tiny.build("dinov2_with_registers"))
     return tiny.save(model, tmp_path_factory.mktemp("models") / "tiny-backbone")
+
+
+@pytest.fixture(scope="session")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny ViT whose head L1 H2 looks at bright patches, whatever the others do."""
+    import tiny
+
+    model = tiny.plant(tiny.scale_queries_and_keys(tiny.build("vit")), layer=1, head=2)
+    return tiny.save(model, tmp_path_factory.mktemp("models") / "planted")
+
+
+@pytest.fixture
+def rank(planted: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> Command:
+    """`vitmap rank` in this process, with the planted ViT."""
+    call = command(capfd)
+
+    def ranking(*arguments: object) -> Said:
+        given = [str(argument) for argument in arguments]
+        for name, value in {"model": planted, "out": out, "size": 32}.items():
+            given += [] if f"--{name}" in given else [f"--{name}", str(value)]
+        return call("rank", *given)
+
+    return ranking
 
 
 @pytest.fixture

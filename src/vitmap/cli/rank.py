@@ -7,6 +7,7 @@ import json
 import traceback
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,9 +59,14 @@ def run(arguments: Sequence[str]) -> int:
     out = Path(options.out or "outputs/rank")
     dataset = _dataset(options)
     golden = _golden(options, dataset)
+    if dataset.golden and not golden and options.golden is None:
+        few = f"{len(dataset.golden)} of 4 good pictures in train/good: too few to compare with."
+        dataset = replace(dataset, remarks=(*dataset.remarks, few))
     rehearse(out)
     if dataset.layout == "no labels":
         return _portray(options, settings, dataset, out, ["vitmap", "rank", *arguments])
+    if options.rows:
+        rehearse(Path(options.rows), "--rows")
     return _rank(options, settings, dataset, golden, out, ["vitmap", "rank", *arguments])
 
 
@@ -72,10 +78,13 @@ def _rank(
     out: Path,
     command: Sequence[str],
 ) -> int:
+    from vitmap.rank.answer import check_alarms
     from vitmap.run.rank import level_of, load_model, rank_pictures
     from vitmap.run.rank_report import write_ranking
 
     level_of(dataset, settings)  # what cannot be ranked is said before a model is loaded
+    good = len(golden) or sum(sample.kind == "good" for sample in dataset.samples)
+    check_alarms(settings.false_alarms, good)
     model, remarks = load_model(settings)
     for remark in remarks:
         complain(remark)
@@ -201,7 +210,8 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--rows",
         metavar="DIR",
-        help="keep there what was measured of each picture; a later run does not measure it again",
+        help="keep there what was measured of each picture; a later run does not measure it again "
+        "(good pictures to compare with it does)",
     )
     add("--json", action="store_true", help="one JSON line, for machines")
     add("--quiet", action="store_true", help="print failures alone")
@@ -261,7 +271,7 @@ def _tell(options: argparse.Namespace, found: Found, out: Path, files: Sequence[
         return
     ranking = found.ranking
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(found.counts.items()))
-    golden = found.recipe.evidence["pictures"]["golden"]
+    golden = found.recipe.evidence["golden"]
     against = f"; {golden} good ones to compare with" if golden else ""
     field = ranking.field
     say(f"{found.dataset.name} ({found.dataset.layout}): {counts}{against}")

@@ -15,7 +15,7 @@ from vitmap.rank.candidates import EITHER, RAW, Candidate
 from vitmap.rank.folds import Estimate
 from vitmap.rank.golden import FEWEST, Golden, Maps, Place
 from vitmap.rank.ranking import Ranking
-from vitmap.rank.row import NOTHING, PEAK, SCORE, TOP, read_row
+from vitmap.rank.row import NONE, PEAK, SCORE, TOP, read_row
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,24 @@ def calibrate(
     fewer than four good pictures there is neither; the scale then ends at the defective pictures'
     median peak. Raises UsageError for a rate that so few pictures cannot tell.
     """
+    check_alarms(rate, len(scores))
     if len(scores) < FEWEST:
-        if rate is not None:
-            raise UsageError(
-                f"A false-alarm rate was asked for, but there are {len(scores)} good pictures to "
-                f"tell it from: expected at least {FEWEST}."
-            )
         return Calibration(None, None, (0.0, float(np.median(defect_peaks))))
     level = alarm_of(peaks, rate).threshold
     return Calibration(alarm_of(scores, rate), level, (level / 2, 2 * level))
+
+
+def check_alarms(rate: float | None, count: int) -> None:
+    """Raises UsageError for a false-alarm rate that so many good pictures cannot tell."""
+    if rate is None:
+        return
+    if count < FEWEST:
+        pictures = "1 good picture" if count == 1 else f"{count} good pictures"
+        raise UsageError(
+            f"False-alarm rate {rate:g} asked for, but there is no telling it from {pictures}: "
+            f"expected at least {FEWEST}."
+        )
+    alarm_of([0.0] * count, rate)
 
 
 def left_out(
@@ -72,7 +81,7 @@ def raw_of(cell: int, pictures: Sequence[tuple[Maps, Place]]) -> tuple[list[floa
 
 def of_rows(paths: Sequence[Path], place: int, *, good: bool) -> tuple[list[float], list[float]]:
     """Score and peak of the good, or of the defective pictures, for the candidate at a place."""
-    rows = (read_row(path, NOTHING, slice(place, place + 1), truth=False) for path in paths)
+    rows = (read_row(path, NONE, slice(place, place + 1), truth=False) for path in paths)
     found = [row.measures[0] for row in rows if row.good == good]
     return [float(m[SCORE]) for m in found], [float(m[PEAK]) for m in found]
 
@@ -83,12 +92,15 @@ def score_of(values: np.ndarray) -> float:
     return float(np.partition(values, -top)[-top:].mean(dtype=np.float64))
 
 
-def evidence_of(ranking: Ranking, dataset: str, counts: dict[str, int]) -> dict[str, Any]:
+def evidence_of(
+    ranking: Ranking, dataset: str, counts: dict[str, int], golden: int
+) -> dict[str, Any]:
     """What speaks for a recipe, for recipe.json: held-out scores, and of what they are."""
     procedure, best = ranking.procedure, ranking.best
     return {
         "dataset": dataset,
         "pictures": counts,
+        "golden": golden,
         "metric": ranking.by,
         "held_out": as_json(procedure.held.estimate),
         "held_out_is": "the score of choosing a cell on other pictures, not of this cell alone",

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int64
 from vitmap.rank.candidates import EITHER, EXTRAS, Candidate, Field
 from vitmap.rank.folds import Split
 from vitmap.rank.histogram import BINS, Histogram
-from vitmap.rank.row import MASS, MEASURES, NOTHING, SCORE, read_row
+from vitmap.rank.row import MASS, MEASURES, NONE, SCORE, read_row
 
 PIXELS, PICTURES = "pixels", "pictures"
 
@@ -57,7 +57,7 @@ def _pixels(paths: Sequence[Path], lines: slice, split: Split) -> Histogram:
     count, units = lines.stop - lines.start, len(split.fold)
     sums = [np.zeros((count, units, BINS), dtype=np.int64) for _ in range(3)]
     for path, unit in zip(paths, split.unit, strict=True):
-        found = read_row(path, lines, NOTHING).histogram(slice(None))
+        found = read_row(path, lines, NONE).histogram(slice(None))
         for total, own in zip(sums, (found.defect, found.good, found.overlap), strict=True):
             total[:, unit] += own
     return Histogram(*sums)
@@ -94,7 +94,7 @@ def _measured(paths: Sequence[Path], places: Sequence[int], split: Split) -> _Me
     spread = slice(min(places), max(places) + 1)
     chosen = np.array(places) - spread.start
     for number, (path, unit) in enumerate(zip(paths, split.unit, strict=True)):
-        row = read_row(path, NOTHING, spread, truth=False)
+        row = read_row(path, NONE, spread, truth=False)
         measures = row.measures[chosen]
         good[number], scores[number] = row.good, measures[:, SCORE]
         if np.isfinite(measures[0, MASS]):

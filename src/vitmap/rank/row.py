@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64, UInt16
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from vitmap.alignment import Shift
 from vitmap.errors import InputError
 from vitmap.mass import keep_mass
 from vitmap.rank.candidates import EITHER, Candidate
+from vitmap.rank.golden import Place
 from vitmap.rank.histogram import BINS, Histogram, count, overlap_of
+from vitmap.rank.placing import Placed
 
 MEASURES = ("score", "peak", "mass", "hit", "iou")
 SCORE, PEAK, MASS, HIT, IOU = range(len(MEASURES))
+NONE = slice(0, 0)  # of the stored maps
 TOP = (
     0.01  # a picture's score is the mean over this share of its patches, the hottest, one at least
 )
@@ -41,7 +46,7 @@ class Row:
     """One picture: the bins of every stored map, its truth, and four measures a candidate.
 
     `truth` is None where only the picture's kind is known. Measures are NaN where they mean
-    nothing: mass, hit and IoU of a picture without a mask.
+    nothing: mass, hit and IoU of a picture without a mask. `placed` is None where nobody asked.
     """
 
     name: str
@@ -51,6 +56,7 @@ class Row:
     bins: UInt16[np.ndarray, "stored patch"]
     measures: Float[np.ndarray, "candidate measure"]
     truth: Truth | None
+    placed: Placed | None = None
 
     @property
     def good(self) -> bool:
@@ -121,7 +127,13 @@ def _iou(
 
 def write_row(path: Path, row: Row) -> None:
     """A row as safetensors."""
-    about = {"name": row.name, "digest": row.digest, "kind": row.kind, "grid": row.grid}
+    about = {
+        "name": row.name,
+        "digest": row.digest,
+        "kind": row.kind,
+        "grid": row.grid,
+        "placed": asdict(row.placed) if row.placed else None,
+    }
     tensors = {"bins": row.bins, "measures": row.measures}
     if row.truth is not None:
         tensors |= {
@@ -131,6 +143,15 @@ def write_row(path: Path, row: Row) -> None:
         }
     tensors = {name: np.ascontiguousarray(values) for name, values in tensors.items()}
     path.write_bytes(save(tensors, metadata={"vitmap": json.dumps(about, sort_keys=True)}))
+
+
+def _placed(about: dict[str, Any] | None) -> Placed | None:
+    if about is None:
+        return None
+    shift = about["shift"]
+    return Placed(
+        Place(**about["place"]), Shift(**shift | {"fine": tuple(shift["fine"])}) if shift else None
+    )
 
 
 def read_row(
@@ -155,14 +176,12 @@ def read_row(
                 bins=bins[lines if lines is not None else slice(None)],
                 measures=measures[places if places is not None else slice(None)],
                 truth=known,
+                placed=_placed(about["placed"]),
             )
     except (SafetensorError, OSError, LookupError, ValueError, TypeError) as error:
         raise InputError(f"{path}: not a row that vitmap wrote ({error}).") from error
 
 
-NOTHING = slice(0, 0)
-
-
 def read_label(path: Path) -> Row:
     """A row's name, digest and kind alone."""
-    return read_row(path, NOTHING, NOTHING, truth=False)
+    return read_row(path, NONE, NONE, truth=False)

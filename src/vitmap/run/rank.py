@@ -25,7 +25,7 @@ from vitmap.rank.evidence import PICTURES, PIXELS
 from vitmap.rank.folds import FOLDS, split
 from vitmap.rank.ranking import Ranking, rank
 from vitmap.rank.recipe import Recipe, cell_of
-from vitmap.rank.row import NOTHING, SCORE, Row, read_label, read_row
+from vitmap.rank.row import NONE, SCORE, Row, read_label, read_row
 from vitmap.rank.scoring import PICTURE_METRICS, check_metric
 from vitmap.run.rank_rows import Known, Rows, Seeing
 from vitmap.run.staging import prepare
@@ -150,7 +150,7 @@ def seeing_of(settings: RankSettings, model: Backbone) -> Seeing:
 def level_of(dataset: Dataset, settings: RankSettings) -> str:
     """Whether pixels or whole pictures are to be told apart.
 
-    Raises InputError where there is nothing to tell apart, UsageError for a metric that the
+    Raises InputError where there is too little to tell apart, UsageError for a metric that the
     pictures have no labels for.
     """
     defective = [sample for sample in dataset.samples if sample.kind != "good"]
@@ -172,6 +172,8 @@ def level_of(dataset: Dataset, settings: RankSettings) -> str:
             f"--by {settings.by} needs masks or boxes, and there are none: choose "
             f"{' or '.join(PICTURE_METRICS)}."
         )
+    whole = settings.by in PICTURE_METRICS or (settings.by is None and not masked)
+    split([sample.kind == "good" for sample in dataset.samples], settings.folds, both=whole)
     return PIXELS if masked else PICTURES
 
 
@@ -213,13 +215,13 @@ def _recipe(
         alarm=found.alarm,
         golden=golden,
         reference=known.reference if known and golden else None,
-        evidence=evidence_of(ranking, name, {**counts, "golden": len(known.good) if known else 0}),
+        evidence=evidence_of(ranking, name, counts, len(known.good) if known else 0),
     )
 
 
 def _scores(ranking: Ranking, paths: Sequence[Path]) -> tuple[tuple[float, str], ...]:
     place = ranking.field.candidates().index(ranking.best.candidate)
-    rows = (read_row(p, NOTHING, slice(place, place + 1), truth=False) for p in paths)
+    rows = (read_row(p, NONE, slice(place, place + 1), truth=False) for p in paths)
     return tuple((float(row.measures[0, SCORE]), row.digest) for row in rows if not row.good)
 
 
@@ -244,7 +246,7 @@ def _good(known: Known) -> Sequence[Any]:
 @contextmanager
 def _rows_folder(place: Path | None) -> Iterator[Path]:
     if place is not None:
-        prepare(place)
+        prepare(place, "--rows")
         yield place
         return
     with TemporaryDirectory(prefix="vitmap-rank-") as folder:

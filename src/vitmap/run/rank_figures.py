@@ -67,7 +67,7 @@ def ranking_sheet(found: Found) -> RankingSheet:
 
 
 def _golden_text(recipe: Recipe, ranking: Ranking) -> str:
-    count = recipe.evidence["pictures"]["golden"]
+    count = recipe.evidence["golden"]
     return f"  ·  {count} good pictures to compare with" if ranking.field.golden and count else ""
 
 

@@ -105,7 +105,11 @@ def _record(found: Found, command: Sequence[str], files: Sequence[str]) -> dict[
         "command": list(command),
         "settings": settings_json(found.settings),
         "model": asdict(source) | {"photo": None},
-        "dataset": {"name": found.dataset.name, "layout": found.dataset.layout, **found.counts},
+        "dataset": {
+            "name": found.dataset.name,
+            "layout": found.dataset.layout,
+            "pictures": found.counts,
+        },
         "headline": headline(found),
         "evidence": found.recipe.evidence,
         "remarks": [*found.remarks, *cautions(found)],

@@ -25,8 +25,10 @@ from vitmap.rank.features import Bank, bank_of, own_distances
 from vitmap.rank.golden import HERE, Golden, Place, check_count, learn, logs
 from vitmap.rank.heats import cells_of, heats_of, stored_bins
 from vitmap.rank.placing import Gray, Placed, gray_of, place_of
-from vitmap.rank.row import Row, Truth, measure, write_row
+from vitmap.rank.row import Row, Truth, measure, read_label, write_row
 from vitmap.run.jobs import failure_of
+
+FORMAT = 1  # of the rows: kept ones of another are measured again
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,11 @@ class Seeing:
         """All that a row's numbers depend on besides its own picture and the good ones."""
         source = self.model.source
         return {
+            "format": FORMAT,
             "model": source.model,
             "digest": source.digest,
             "precision": source.precision,
+            "device": source.device,
             "size": self.size,
             "fit": self.fit,
             "query": self.query.text,
@@ -98,7 +102,8 @@ class Rows:
                 gray = gray_of(photo, maps.view)
                 reference = gray if reference is None else reference
                 placed = self._placed(reference, gray, maps)
-                file = self.folder / f"{photo.digest}.good.safetensors"
+                self.shifts.append(placed)
+                file = self.folder / f"{self._digest(photo=photo.digest)}.good.safetensors"
                 _write_whole(file, save({"logs": logs(cells_of(maps))}))
                 found.append((photo.digest, file, placed.place, len(found)))
                 if own is not None:
@@ -124,10 +129,11 @@ class Rows:
         found: dict[str, Path] = {}
         for sample in samples:
             try:
-                key, path = self._row(sample)
-                if key in found:
+                photo = read_photo(sample.path)
+                if photo.digest in found:
                     raise InputError(f"{sample.path}: the same picture as another one.")
-                found[key] = path
+                found[photo.digest] = self._row(sample, photo)
+                self._record(sample.path, photo, sample.kind)
             except Exception as error:
                 self._fail(sample.path, error)
             seen()
@@ -138,25 +144,25 @@ class Rows:
         model = self.seeing.model
         return Field(model.depth, model.heads, self.known is not None, model.depth > 1)
 
-    def _row(self, sample: Sample) -> tuple[str, Path]:
-        photo = read_photo(sample.path)
+    def _row(self, sample: Sample, photo: Photo) -> Path:
         mask = truth_mask(sample, photo) if _has_truth(sample) else None
         key = self._key(photo, sample.kind, mask)
         path = self.folder / f"{key}.row.safetensors"
         if not path.exists():
             _write_whole(path, None, self._measured(photo, sample, mask))
-        self._record(sample.path, photo, sample.kind)
-        return f"{photo.digest}{key}", path
+        placed = read_label(path).placed
+        self.shifts += [placed] if placed else []
+        return path
 
     def _measured(self, photo: Photo, sample: Sample, mask: Bool[np.ndarray, "y x"] | None) -> Row:
         maps, tokens = self._look(photo)
         layout, known = self.field(), self.known
-        golden, place, distances = None, HERE, None
+        place, golden, placed, distances = HERE, None, None, None
         if known is not None:
             grid = known.golden.mean.shape[1:]
             if maps.view.grid != grid:
                 raise _other_grid(sample.path, maps.view.grid, (grid[0], grid[1]))
-            golden, place = self._golden(known, photo, maps)
+            golden, place, placed = self._golden(known, photo, maps)
         if tokens is not None:
             bank = known.bank if known is not None else None
             distances = bank.distances(tokens, photo.digest) if bank else own_distances(tokens)
@@ -170,25 +176,27 @@ class Rows:
             bins=stored_bins(heats, layout),
             measures=measure(heats, layout.candidates(), truth, self.seeing.threshold),
             truth=truth,
+            placed=placed,
         )
 
-    def _golden(self, known: Known, photo: Photo, maps: AttentionMaps) -> tuple[Golden, Place]:
+    def _golden(
+        self, known: Known, photo: Photo, maps: AttentionMaps
+    ) -> tuple[Golden, Place, Placed | None]:
         """The good pictures' numbers for one picture: without it, where it is one of them."""
         if photo.digest in known.digests:
             number = known.digests.index(photo.digest)
             own = load_file(known.good[number])["logs"]
-            return known.golden.without(own, known.places[number]), known.places[number]
+            place = known.places[number]
+            return known.golden.without(own, place), place, None
         if known.reference is None:
-            return known.golden, HERE
+            return known.golden, HERE, None
         placed = self._placed(known.reference, gray_of(photo, maps.view), maps)
-        return known.golden, placed.place
+        return known.golden, placed.place, placed
 
     def _placed(self, reference: Gray, gray: Gray, maps: AttentionMaps) -> Placed:
         if not self.seeing.align:
             return Placed(HERE)
-        placed = place_of(reference, gray, maps.view)
-        self.shifts.append(placed)
-        return placed
+        return place_of(reference, gray, maps.view)
 
     def _look(self, photo: Photo) -> tuple[AttentionMaps, np.ndarray | None]:
         seeing = self.seeing
@@ -197,15 +205,17 @@ class Rows:
         return attend_with_features(seeing.model, photo, view, pixels, query=seeing.query)
 
     def _key(self, photo: Photo, kind: str, mask: Bool[np.ndarray, "y x"] | None) -> str:
-        about = {
-            **self.seeing.key(),
-            "photo": photo.digest,
-            "kind": kind,
-            "mask": None
-            if mask is None
-            else hashlib.sha256(np.packbits(mask).tobytes()).hexdigest(),
-            "good": list(self.known.digests) if self.known else None,
-        }
+        marked = None if mask is None else np.packbits(mask).tobytes()
+        return self._digest(
+            photo=photo.digest,
+            kind=kind,
+            mask=None if marked is None else hashlib.sha256(marked).hexdigest(),
+            good=list(self.known.digests) if self.known else None,
+        )
+
+    def _digest(self, **more: object) -> str:
+        """A name for what was measured, by all that it depends on."""
+        about = {**self.seeing.key(), **more}
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
     def _record(self, path: Path, photo: Photo, kind: str) -> None:
@@ -251,7 +261,3 @@ def _other_grid(path: Path, grid: tuple[int, int], expected: tuple[int, int]) ->
         f"{path}: seen as {grid[1]} × {grid[0]} patches, the good pictures as {expected[1]} × "
         f"{expected[0]}: expected pictures of one shape (crop them alike, or --golden none)."
     )
-
-
-def _digest(values: np.ndarray) -> str:
-    return hashlib.sha256(values.tobytes()).hexdigest()

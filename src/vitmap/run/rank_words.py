@@ -4,26 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vitmap.rank.candidates import BRIGHTER, EITHER, RAW, Candidate
+from vitmap.rank.candidates import BRIGHTER, EITHER, RAW, UNIFORM, Candidate
 from vitmap.rank.ranking import LAST
 from vitmap.rank.scoring import MEANINGS
 from vitmap.run.rank import Found
 
 
 def headline(found: Found) -> str:
-    """The answer in a sentence.
+    """The answer in a sentence; where nothing beats uniform attention, it is that.
 
     `L8 H1 against 12 good pictures: AUROC 0.96 [0.89, 0.98] on pictures it was not chosen on; the
-    last layer's mean: 0.75.`
+    last layer's mean: 0.75, the patch distance does better: 0.99.`
     """
-    ranking, procedure = found.ranking, found.ranking.procedure
-    last = next(held for held in ranking.held if held.name == LAST)
-    held = procedure.held.estimate
+    ranking, held = found.ranking, found.ranking.procedure.held.estimate
     name = MEANINGS[ranking.by].removeprefix("pixel ")
-    return (
-        f"{found.recipe.label}: {name} {held.value:.2f} [{held.low:.2f}, {held.high:.2f}] on "
-        f"pictures it was not chosen on; the last layer's mean: {last.estimate.value:.2f}."
-    )
+    score = f"{name} {held.value:.2f} [{held.low:.2f}, {held.high:.2f}]"
+    verdicts = {test.baseline: test.verdict for test in ranking.comparisons}
+    if verdicts[UNIFORM] != "better":
+        return (
+            f"No cell is shown to do better than uniform attention: choosing one gets {score} on "
+            f"other pictures (the best on these alone: {found.recipe.label})."
+        )
+    values = {held.name: held.estimate.value for held in ranking.held}
+    said = [f"{found.recipe.label}: {score} on pictures it was not chosen on"]
+    said.append(f"the last layer's mean{_AGAINST[verdicts.pop(LAST)]}: {values.pop(LAST):.2f}")
+    first = max(verdicts, key=lambda baseline: values[baseline])
+    if verdicts[first] != "better":
+        said[-1] += f", the {first}{_AGAINST[verdicts[first]]}: {values[first]:.2f}"
+    return "; ".join(said) + "."
+
+
+_AGAINST = {"better": "", "worse": " does better", "not told apart": " (not told apart)"}
 
 
 def cautions(found: Found) -> list[str]:

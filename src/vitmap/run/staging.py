@@ -12,7 +12,7 @@ from pathlib import Path
 from vitmap.errors import OutputError
 
 
-def prepare(out: Path) -> None:
+def prepare(out: Path, option: str = "--out") -> None:
     """Make the output folder; raises OutputError where nothing can be written into it."""
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -21,18 +21,18 @@ def prepare(out: Path) -> None:
         probe.rmdir()
     except OSError as error:
         raise OutputError(
-            f"{out}: cannot be written ({error.strerror}): choose another folder with --out."
+            f"{out}: cannot be written ({error.strerror}): choose another folder with {option}."
         ) from error
 
 
-def rehearse(out: Path) -> None:
+def rehearse(out: Path, option: str = "--out") -> None:
     """Whether files can go to a folder, before the work that they cost; leaves no trace.
 
     Raises OutputError as `prepare` does.
     """
     made = [place for place in (out, *out.parents) if not os.path.lexists(place)]
     try:
-        prepare(out)
+        prepare(out, option)
     finally:
         for place in made:
             with suppress(OSError):  # it was not made after all
