@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -50,9 +50,12 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def rank(planted: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> Command:
-    """`vitmap rank` in this process, with the planted ViT."""
-    call = command(capfd)
+def rank(planted: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Command]:
+    """`vitmap rank` in this process, with the planted ViT, too small for more than one thread."""
+    import torch
+
+    call, threads = command(capfd), torch.get_num_threads()
+    torch.set_num_threads(1)
 
     def ranking(*arguments: object) -> Said:
         given = [str(argument) for argument in arguments]
@@ -60,7 +63,8 @@ def rank(planted: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> Command
             given += [] if f"--{name}" in given else [f"--{name}", str(value)]
         return call("rank", *given)
 
-    return ranking
+    yield ranking
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture

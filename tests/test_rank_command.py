@@ -280,4 +280,3 @@ def test_names_of_any_kind(kind: str, rank: Command, tmp_path: Path, out: Path) 
         "layout": "MVTec",
         "pictures": {"good": 1, kind: 3},
     }
-    assert rank(root, "--by", "mass").code == 0

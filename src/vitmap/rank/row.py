@@ -179,7 +179,9 @@ def read_row(
                 placed=_placed(about["placed"]),
             )
     except (SafetensorError, OSError, LookupError, ValueError, TypeError) as error:
-        raise InputError(f"{path}: not a row that vitmap wrote ({error}).") from error
+        raise InputError(
+            f"{path}: not a row that vitmap wrote ({error}): delete it to have it measured again."
+        ) from error
 
 
 def read_label(path: Path) -> Row:

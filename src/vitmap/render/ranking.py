@@ -93,7 +93,7 @@ def _limits(sheet: RankingSheet) -> tuple[float, float]:
     values = np.concatenate([table.scores.ravel() for table in sheet.tables])
     if sheet.chance is not None:
         return sheet.chance, 1.0
-    return 0.0, float(np.nanmax(values)) or 1.0
+    return 0.0, float(np.max(values, initial=0, where=np.isfinite(values))) or 1.0
 
 
 def _table(
@@ -188,7 +188,7 @@ def _strip(page: Page, y: float, sheet: RankingSheet, paper: float) -> None:
     page.text(_MARGIN, y, title, size=10, cut="Bold")
     known = [v for line in sheet.lines for v in (line.low, line.high, line.value) if np.isfinite(v)]
     low = np.floor(10 * min([*known, 0.5 if sheet.chance else 0.0])) / 10
-    high = 1.0 if sheet.chance is not None else max(0.1, np.ceil(10 * max(known)) / 10)
+    high = 1.0 if sheet.chance is not None else max(0.1, np.ceil(10 * max([*known, 0.0])) / 10)
     left = _MARGIN + _NAMES
     width = paper - left - _MARGIN - _FIGURES
     top, bottom = y + 0.16, y + 0.3 + len(sheet.lines) * _STRIP
@@ -209,8 +209,10 @@ def _strip(page: Page, y: float, sheet: RankingSheet, paper: float) -> None:
         if np.isfinite(line.low) and line.high > line.low:
             bar = np.broadcast_to(color, (dots(0.025), dots(at(line.high) - at(line.low)), 3))
             page.picture(at(line.low), middle - 0.0125, bar)
-        page.picture(at(line.value) - 0.05, middle - 0.05, _dot(color))
-        text = f"{line.value:.3f}" + (f"  {line.remark}" if line.remark else "")
+        if np.isfinite(line.value):
+            page.picture(at(line.value) - 0.05, middle - 0.05, _dot(color))
+        value = f"{line.value:.3f}" if np.isfinite(line.value) else "none"
+        text = value + (f"  {line.remark}" if line.remark else "")
         page.text(left + width + 0.18, middle + 0.04, fitted(text, _FIGURES - 0.2, 8), size=8)
 
 
