@@ -280,3 +280,54 @@ def test_names_of_any_kind(kind: str, rank: Command, tmp_path: Path, out: Path) 
         "layout": "MVTec",
         "pictures": {"good": 1, kind: 3},
     }
+
+
+def test_parts_that_are_shifted_are_aligned_or_it_is_said(
+    rank: Command, tmp_path: Path, out: Path
+) -> None:
+    """The part moves, and what good ones look like moves with it; a second run says the same."""
+    root = mvtec(tmp_path / "set", train=6, shift="yes")
+    fewer = "vitmap: 6 defective pictures: intervals from so few are too narrow; give 20."
+    aligned, rows = (
+        r"vitmap: (\d+) of 15 pictures are shifted .* up to 1\.\d patches: aligned\.",
+        [],
+    )
+    for _ in range(2):
+        code, _, errors = rank(root, "--rows", tmp_path / "rows")
+        assert (code, errors[0]) == (0, fewer)
+        said = re.fullmatch(aligned, errors[1])
+        assert said is not None
+        rows.append(int(said[1]))
+    assert rows[0] == rows[1] >= 10
+    scores = scores_against_good(out)
+    code, _, errors = rank(root, "--no-align")
+    assert errors[1:] == [
+        "vitmap: Parts were not aligned (--no-align): they are compared as they lie."
+    ]
+    assert scores != scores_against_good(out)
+
+
+def scores_against_good(out: Path) -> list[float]:
+    cells = table(out / "rank.csv")
+    return [float(c["auroc"]) for c in cells if c["reading"] == "unlike good, either way"]
+
+
+def test_where_there_is_nothing_to_see_that_is_the_headline(
+    rank: Command, tmp_path: Path, out: Path
+) -> None:
+    """Masks at random, on pictures of random blocks."""
+    chance = np.random.default_rng(4)
+    for number in range(10):
+        mask = np.zeros(SIZE, dtype=np.uint8)
+        y, x = chance.integers(0, (36, 52))
+        mask[y : y + 12, x : x + 12] = 255
+        blocks = chance.integers(0, 256, (6, 8), dtype=np.uint8)
+        write(blocks.repeat(8, axis=0).repeat(8, axis=1), tmp_path / f"lot/{number}.png")
+        write(mask, tmp_path / f"masks/{number}.png")
+    code, lines, errors = rank("--images", tmp_path / "lot", "--masks", tmp_path / "masks")
+    assert (code, errors) == (0, [])
+    assert lines[2].startswith(
+        "  No cell is shown to do better than uniform attention: choosing one gets AUROC 0."
+    )
+    assert " on other pictures (the best on these alone: L" in lines[2]
+    assert strict(out / "run.json")["headline"] == lines[2].strip()

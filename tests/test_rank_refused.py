@@ -223,7 +223,7 @@ def test_a_kept_row_that_is_broken(rank: Command, root: Path, tmp_path: Path, ou
     before = {name: file for name, file in contents(out).items() if name != "run.json"}
     row = sorted((tmp_path / "rows").iterdir())[0]
     row.write_bytes(row.read_bytes()[:100])
-    code, lines, errors = rank(root, "--rows", tmp_path / "rows")
+    code, _, errors = rank(root, "--rows", tmp_path / "rows")
     assert code == 3
     assert errors[0].startswith(f"vitmap: {row}: not a row that vitmap wrote (")
     assert errors[0].endswith("): delete it to have it measured again.")

@@ -75,9 +75,14 @@ def dots(inches: float) -> int:
     return max(1, round(inches * DPI))
 
 
-def wrapped(text: str, inches: float, size: float = 7) -> list[str]:
-    """The lines of a text in a width."""
-    return textwrap.wrap(text, letters(inches, size))
+def wrapped(text: str, inches: float, size: float = 7, cut: str = "") -> list[str]:
+    """The lines of a text in a width: shorter ones where its letters are wide."""
+    most = letters(inches, size)
+    lines = textwrap.wrap(text, most)
+    while most > 8 and any(width_of(line, size, cut) > inches for line in lines):
+        most -= 1 + most // 40
+        lines = textwrap.wrap(text, most)
+    return lines
 
 
 def letters(inches: float, size: float) -> int:
