@@ -268,7 +268,7 @@ def test_the_scale_leaves_good_pictures_in_the_dark() -> None:
     assert (found.alarm.threshold, found.alarm.rate) == (2.0, 0.2)
     few = calibrate(scores[:3], peaks[:3], None, [10.0, 30.0, 50.0])
     assert (few.alarm, few.level, few.scale) == (None, None, (0.0, 30.0))
-    with pytest.raises(UsageError, match="no telling it from 3 good pictures"):
+    with pytest.raises(UsageError, match="no telling it from 3 good pictures: expected at least 4"):
         calibrate(scores[:3], peaks[:3], 0.1, [50.0])
 
 

@@ -263,7 +263,7 @@ def test_json_is_one_line(rank: Command, tmp_path: Path, out: Path) -> None:
     assert rank(tmp_path / "set", "--quiet").out == []
 
 
-HOSTILE = ["猫é🙂", "golden", "name", "layout", "none", "a; rm -rf b", "=1+1", "%s{0}", " x "]
+HOSTILE = ["猫é🙂", "golden", "layout", "none", "=1+1", "%s{0}", " x "]
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
