@@ -110,7 +110,7 @@ COSTS = {
 }
 
 
-@pytest.mark.parametrize("apart", [0.0, 0.02, 0.5, 2.0])
+@pytest.mark.parametrize("apart", [0.02, 2.0])
 @pytest.mark.parametrize("name", COSTS)
 @pytest.mark.parametrize(("pixels", "times"), [(40_000, 1), (60, 10)])
 def test_bins_are_fine_enough_for_attention(
