@@ -27,7 +27,7 @@ def test_the_planted_head_is_found(rank: Command, tmp_path: Path, out: Path) -> 
     assert code == 0, errors
     assert errors == [
         "vitmap: There are no good pictures to learn from in train/good.",
-        "vitmap: 6 defective pictures: intervals from so few are too narrow; give 20.",
+        "vitmap: 6 defective pictures are few to judge by: better 20 or more.",
     ]
     assert left_in(out) == FILES
     assert lines[0] == "set (MVTec): 3 good, 6 spot"
@@ -287,7 +287,7 @@ def test_parts_that_are_shifted_are_aligned_or_it_is_said(
 ) -> None:
     """The part moves, and what good ones look like moves with it; a second run says the same."""
     root = mvtec(tmp_path / "set", train=6, shift="yes")
-    fewer = "vitmap: 6 defective pictures: intervals from so few are too narrow; give 20."
+    fewer = "vitmap: 6 defective pictures are few to judge by: better 20 or more."
     aligned, rows = (
         r"vitmap: (\d+) of 15 pictures are shifted .* up to 1\.\d patches: aligned\.",
         [],

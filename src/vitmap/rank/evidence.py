@@ -104,7 +104,7 @@ def _measured(paths: Sequence[Path], places: Sequence[int], split: Split) -> _Me
 
 
 def _ranks(scores: Float[np.ndarray, " picture"]) -> Int64[np.ndarray, " picture"]:
-    """A bin for each different score, in their order; past 1,024 of these, neighbours share one."""
+    """A bin for each different score, in their order; past 4,096 of these, neighbours share one."""
     different, places = np.unique(scores, return_inverse=True)
     return places.reshape(-1) * BINS // max(len(different), BINS)
 

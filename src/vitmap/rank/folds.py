@@ -9,17 +9,18 @@ import numpy as np
 from jaxtyping import Bool, Float, Int64
 
 from vitmap.errors import InputError
+from vitmap.rank.student import as_of, widened
 
 FOLDS = 5
 RESAMPLES = 1000
-MOST = 200  # units a stratum; with more pictures a unit is a group of them
+MOST = 100  # units a sort; with more pictures a unit is a group of them
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
     """Each picture's unit, and each unit's fold; defective and good pictures are dealt apart.
 
-    A unit is a picture, or, past 200 of either sort, a group of pictures that stay together: what
+    A unit is a picture, or, past 100 of either sort, a group of pictures that stay together: what
     is drawn when pictures are drawn again.
     """
 
@@ -31,6 +32,11 @@ class Split:
     def held_out(self, fold: int) -> Bool[np.ndarray, " unit"]:
         """The units that a fold judges."""
         return self.fold == fold
+
+    def carriers(self, *, both: bool) -> int:
+        """Units that a score rests on: the defective ones, with `both` the scarcer sort."""
+        counts = int((~self.good).sum()), int(self.good.sum())
+        return min(counts) if both else counts[0]
 
     def resamples(self, count: int = RESAMPLES, seed: int = 0) -> Float[np.ndarray, "draw unit"]:
         """How much each unit weighs in a draw, with replacement, from its own sort.
@@ -96,17 +102,21 @@ class Estimate:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
-def estimate(value: float, draws: Float[np.ndarray, " draw"]) -> Estimate:
-    """The percentile interval of the resampled scores."""
+def estimate(value: float, draws: Float[np.ndarray, " draw"], count: int) -> Estimate:
+    """The percentile interval of the resampled scores, widened as `count` units call for."""
     known = draws[np.isfinite(draws)]
-    if not known.size:
+    if not known.size or count < 2:
         return Estimate(value, float("nan"), float("nan"))
-    low, high = np.percentile(known, [2.5, 97.5])
+    share = 100 * widened(0.025, count - 1)
+    low, high = np.percentile(known, [share, 100 - share])
     return Estimate(value, float(low), float(high))
 
 
-def chance_of_no_gain(draws: Float[np.ndarray, " draw"]) -> float:
-    """Two-sided p of a paired difference: twice the share of resamples on the lesser side of 0."""
+def chance_of_no_gain(draws: Float[np.ndarray, " draw"], count: int) -> float:
+    """Two-sided p of a paired difference, from `count` units.
+
+    Twice the share of resamples on the lesser side of 0, as Student's t has it for so few.
+    """
     known = draws[np.isfinite(draws)]
     lesser = min(int((known <= 0).sum()), int((known >= 0).sum()))
-    return min(1.0, 2 * (lesser + 1) / (known.size + 1))
+    return as_of(min(1.0, 2 * (lesser + 1) / (known.size + 1)), max(1, count - 1))

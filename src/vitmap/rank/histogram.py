@@ -1,6 +1,6 @@
 """Histograms in the logarithm: what a map holds of good and of defective pixels, in whole numbers.
 
-A bin is 1/32 of an octave wide (at most 3.2 %), cut out of the value's own float32 bits: the same
+A bin is 1/128 of an octave wide (at most 0.8 %), cut out of the value's own float32 bits: the same
 on every machine. Counts are integers, so that histograms of any parts of a data set add up to the
 histogram of the whole, bit by bit, in whatever order.
 """
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Int64, UInt16
 
-BINS = 1024
+BINS = 4096
 SCALE = 1 << 40  # what each defect region weighs in `overlap`
-_SHIFT = 23 - 5  # float32 keeps 23 bits of mantissa: five of them are the bin within the octave
+_SHIFT = 23 - 7  # float32 keeps 23 bits of mantissa: seven of them are the bin in the octave
 _RAW_LOW, _SIGNED_LOW = -18, -10  # the lowest octave: 2^-18 × uniform; 2^-10 deviations
 
 
@@ -27,7 +27,7 @@ def signed_bins_of(values: Float32[np.ndarray, "*map"]) -> UInt16[np.ndarray, "*
     """Symmetric bins of values of both signs, such as deviations: 2⁻¹⁰ to 2⁶ on either side.
 
     >>> signed_bins_of(np.array([-1.0, 0.0, 1.0], dtype=np.float32))
-    array([191, 512, 832], dtype=uint16)
+    array([ 767, 2048, 3328], dtype=uint16)
     """
     half = BINS // 2
     steps = _octaves(np.abs(values), _SIGNED_LOW, half)

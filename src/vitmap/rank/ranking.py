@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 
-from vitmap.rank.candidates import BRIGHTER, EITHER, EXTRAS, RAW, Candidate, Field
+from vitmap.rank.candidates import BRIGHTER, DISTANCE, EITHER, EXTRAS, RAW, Candidate, Field
 from vitmap.rank.evidence import PIXELS, gather
 from vitmap.rank.folds import Estimate, Split, chance_of_no_gain, estimate
 from vitmap.rank.scoring import PICTURE_METRICS, PIXEL_METRICS, resamples_for, score
@@ -120,32 +120,32 @@ def rank(
     scored = _score_all(paths, field, split, by, level, seed)
     cells = [s for s in scored if s.candidate.kind not in EXTRAS]
     cells.sort(key=lambda s: -np.nan_to_num(s.scores[by], nan=-1.0))
-    tied = _tied(cells)
-    entries = tuple(_entry(s, by, bool(t)) for s, t in zip(cells, tied, strict=True))
+    tied, count = _tied(cells), split.carriers(both=by in PICTURE_METRICS)
+    entries = tuple(_entry(s, by, count, bool(t)) for s, t in zip(cells, tied, strict=True))
     kinds: dict[str, tuple[str, ...]] = {"raw": (RAW,)}
     if field.golden:
         kinds["golden"] = (BRIGHTER, EITHER)
     kinds["all"] = (RAW, BRIGHTER, EITHER)
-    procedures = {name: _procedure(name, which, scored) for name, which in kinds.items()}
-    held = _held_baselines(scored, field)
+    procedures = {name: _procedure(name, which, scored, count) for name, which in kinds.items()}
+    held = _held_baselines(scored, field, count)
     return Ranking(
         by=by,
         level=level,
         field=field,
         split=split,
         entries=entries,
-        baselines=tuple(_entry(s, by) for s in scored if s.candidate.kind in EXTRAS),
+        baselines=tuple(_entry(s, by, count) for s in scored if s.candidate.kind in EXTRAS),
         procedures=procedures,
         held=held,
-        comparisons=tuple(compare(procedures["all"].held, other) for other in held),
+        comparisons=tuple(compare(procedures["all"].held, other, count) for other in held),
     )
 
 
-def compare(first: Held, second: Held) -> Comparison:
-    """The paired difference of two held-out scores: both were resampled alike."""
+def compare(first: Held, second: Held, count: int) -> Comparison:
+    """The paired difference of two held-out scores, resampled alike from `count` units."""
     away = first.draws - second.draws
-    difference = estimate(first.estimate.value - second.estimate.value, away)
-    return Comparison(second.name, difference, chance_of_no_gain(away))
+    difference = estimate(first.estimate.value - second.estimate.value, away, count)
+    return Comparison(second.name, difference, chance_of_no_gain(away, count))
 
 
 def _score_all(
@@ -172,8 +172,8 @@ def _score_all(
     return found
 
 
-def _entry(scored: _Scored, by: str, tied: bool = False) -> Entry:
-    interval = estimate(scored.scores[by], scored.draws)
+def _entry(scored: _Scored, by: str, count: int, tied: bool = False) -> Entry:
+    interval = estimate(scored.scores[by], scored.draws, count)
     return Entry(scored.candidate, scored.scores, interval, tied)
 
 
@@ -192,7 +192,9 @@ def _tied(cells: Sequence[_Scored]) -> Bool[np.ndarray, " cell"]:
     return (middle - reach * finite)[:, 0] <= 0
 
 
-def _procedure(name: str, kinds: tuple[str, ...], scored: Sequence[_Scored]) -> Procedure:
+def _procedure(
+    name: str, kinds: tuple[str, ...], scored: Sequence[_Scored], count: int
+) -> Procedure:
     # In the field's own order: sorted by their scores on all pictures, the first of several that
     # are equal in training would be one that does well on the pictures held out.
     able = [cell for cell in scored if cell.candidate.kind in kinds]
@@ -200,26 +202,31 @@ def _procedure(name: str, kinds: tuple[str, ...], scored: Sequence[_Scored]) -> 
     picked = [max(able, key=lambda c: np.nan_to_num(c.train[f], nan=-1.0)) for f in range(folds)]
     value = float(np.mean([cell.test[f] for f, cell in enumerate(picked)]))
     draws = _over_folds(np.stack([cell.test_draws[:, f] for f, cell in enumerate(picked)], axis=1))
-    held = Held(name, estimate(value, draws), draws)
+    held = Held(name, estimate(value, draws, count), draws)
     return Procedure(kinds, held, tuple(cell.candidate for cell in picked))
 
 
-def _held_baselines(scored: Sequence[_Scored], field: Field) -> tuple[Held, ...]:
+def _held_baselines(scored: Sequence[_Scored], field: Field, count: int) -> tuple[Held, ...]:
     raw = [s for s in scored if s.candidate.kind == RAW]
     heads = [s for s in raw if s.candidate.head is not None]
     last = [s for s in raw if s.candidate.head is None and s.candidate.layer == field.depth - 1]
     found = {LAST: last, RANDOM: heads}
     for entry in scored:
         if entry.candidate.kind in EXTRAS:
-            found[entry.candidate.kind] = [entry]
-    return tuple(_held(name, group) for name, group in found.items())
+            found[_named(entry.candidate.kind, field)] = [entry]
+    return tuple(_held(name, group, count) for name, group in found.items())
 
 
-def _held(name: str, group: Sequence[_Scored]) -> Held:
+def _named(kind: str, field: Field) -> str:
+    """A baseline's name; without good pictures patches are held against their own picture."""
+    return kind if kind != DISTANCE or field.golden else f"{kind} from its own mean"
+
+
+def _held(name: str, group: Sequence[_Scored], count: int) -> Held:
     """Fixed candidates on the same folds; of several, the mean: one drawn at random."""
     value = float(np.mean([s.test.mean() for s in group]))
     draws = np.mean([_over_folds(s.test_draws) for s in group], axis=0)
-    return Held(name, estimate(value, draws), draws)
+    return Held(name, estimate(value, draws, count), draws)
 
 
 def _over_folds(draws: Float[np.ndarray, "draw fold"]) -> Float[np.ndarray, " draw"]:

@@ -257,10 +257,8 @@ def _remarks(rows: Rows, heads: Sequence[Row]) -> list[str]:
     """What a reader must know to believe the numbers."""
     found = []
     defective = sum(not row.good for row in heads)
-    if defective < 10:
-        found.append(
-            f"{defective} defective pictures: intervals from so few are too narrow; give 20."
-        )
+    if defective < 20:
+        found.append(f"{defective} defective pictures are few to judge by: better 20 or more.")
     shifts = rows.shifts
     moved = [s for s in shifts if s.place.y or s.place.x]
     doubtful = sum(s.doubtful for s in shifts)

@@ -47,8 +47,13 @@ def cautions(found: Found) -> list[str]:
     tied = sum(entry.tied for entry in ranking.entries) - 1
     if tied:
         said.append(
-            f"{tied} other cell{'s' if tied > 1 else ''} cannot be told from the best one on these "
-            "pictures."
+            f"{tied} other cell{'s' if tied > 1 else ''} cannot be told from the best one (paired "
+            "resamples): on other pictures like these the order may differ."
+        )
+    if found.recipe.alarm is not None and not found.recipe.evidence["golden"]:
+        said.append(
+            "The recipe's threshold is from good pictures that had a part in the choice: check it "
+            "on others, or give --golden."
         )
     votes = ", ".join(f"{reading_of(c)} {n}×" for c, n in procedure.votes)
     said.append(
