@@ -325,7 +325,8 @@ def test_where_there_is_nothing_to_see_that_is_the_headline(
         write(blocks.repeat(8, axis=0).repeat(8, axis=1), tmp_path / f"lot/{number}.png")
         write(mask, tmp_path / f"masks/{number}.png")
     code, lines, errors = rank("--images", tmp_path / "lot", "--masks", tmp_path / "masks")
-    assert (code, errors) == (0, [])
+    few = "vitmap: 10 defective pictures are few to judge by: better 20 or more."
+    assert (code, errors) == (0, [few])
     assert lines[2].startswith(
         "  No cell is shown to do better than uniform attention: choosing one gets AUROC 0."
     )

@@ -365,7 +365,7 @@ def test_of_many_pictures_groups_are_drawn() -> None:
     assert sizes[~parts.good].min() == 9
     assert sizes[~parts.good].max() == 10
     assert (sizes[parts.good] == 1).all()
-    assert np.bincount(parts.fold[~parts.good]).tolist() == [40] * 5
+    assert np.bincount(parts.fold[~parts.good]).tolist() == [20] * 5
 
 
 FEW = {
