@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from vitmap.errors import UsageError
 from vitmap.registry import suggest
@@ -133,6 +133,15 @@ class View:
         rows = (2 * np.arange(height) + 1) * gy // (2 * height)
         columns = (2 * np.arange(width) + 1) * gx // (2 * width)
         return rows, columns
+
+    def edges(self) -> tuple[Int[np.ndarray, " rows"], Int[np.ndarray, " columns"]]:
+        """The first pixel row of each patch row, then the photo's height; columns alike.
+
+        As `owners` has it: in a photo of fewer pixels than patches some patches hold none.
+        """
+        rows, columns = self.owners()
+        (gy, gx), starts = self.grid, np.searchsorted
+        return starts(rows, np.arange(gy + 1)), starts(columns, np.arange(gx + 1))
 
 
 def _kept_grid(source: tuple[int, int], patch: tuple[int, int], size: int) -> tuple[int, int]:

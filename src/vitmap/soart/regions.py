@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
+from vitmap.components import label
 from vitmap.errors import UsageError
 from vitmap.geometry import View
-
-_NEIGHBOURS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
 
 
 @dataclass(frozen=True)
@@ -41,17 +40,11 @@ def regions_of(
     values: Float[np.ndarray, "gy gx"], mask: Bool[np.ndarray, "gy gx"], view: View
 ) -> list[Region]:
     """The mask's connected parts (corners touch), by their hottest patch."""
-    left = {(int(y), int(x)) for y, x in np.argwhere(mask)}
-    found = []
-    while left:
-        part, edge = [], [left.pop()]
-        while edge:
-            y, x = edge.pop()
-            part.append((y, x))
-            near = {(y + dy, x + dx) for dy, dx in _NEIGHBOURS} & left
-            left -= near
-            edge += near
-        found.append(_region(values, part, view))
+    parts = label(mask)
+    found = [
+        _region(values, [(int(y), int(x)) for y, x in np.argwhere(parts == number)], view)
+        for number in range(1, int(parts.max(initial=0)) + 1)
+    ]
     return sorted(found, key=lambda region: (-region.peak, region.at))
 
 
