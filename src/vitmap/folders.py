@@ -15,7 +15,8 @@ def find_pictures(inputs: Sequence[str | Path]) -> tuple[list[Path], dict[str, P
     """The pictures that the inputs name, and by input an error where it names none.
 
     A file is taken as it is, a folder for the pictures directly inside it, sorted by name, hidden
-    ones apart; a pattern such as `lot/*.png` is for shells that do not expand it. A file that is
+    ones apart; a pattern such as `lot/*.png` is for shells that do not expand it, and in
+    `lot/**/*.png` two stars stand for folders of any depth. A file that is
     named twice is taken once.
     """
     found: dict[Path, Path] = {}
@@ -34,7 +35,8 @@ def _matches(given: str) -> list[str]:
     """What a pattern stands for; what exists, or matches nothing, stands for itself."""
     if os.path.lexists(given):
         return [given]
-    return sorted(glob.glob(given)) or [given]  # noqa: PTH207 (patterns may be absolute)
+    found = glob.glob(given, recursive=True)  # noqa: PTH207 (patterns may be absolute)
+    return sorted(found) or [given]
 
 
 def _pictures(given: str) -> list[Path]:

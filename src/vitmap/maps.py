@@ -65,17 +65,7 @@ class PatchMap:
     @property
     def label(self) -> str:
         """`L11 H4`; a mean says what it is over: `L11 mean of H0-H5`."""
-        heads = _span("H", self.heads)
-        if self.query.kind == "pool":  # its head comes after the last layer, and is none
-            return f"pool {heads}" if len(self.heads) == 1 else f"pool mean of {heads}"
-        layers = _span("L", self.layers)
-        if len(self.layers) == len(self.heads) == 1:
-            return f"{layers} {heads}"
-        if len(self.layers) == 1:
-            return f"{layers} mean of {heads}"
-        if len(self.heads) == 1:
-            return f"{heads} mean of {layers}"
-        return f"mean of {layers} {heads}"
+        return label_of(self.layers, self.heads, self.query)
 
     @property
     def stem(self) -> str:
@@ -203,6 +193,21 @@ class Heatmap:
 
     def _repr_png_(self) -> bytes:
         return registry.notebook_views.get("Heatmap")(self)
+
+
+def label_of(layers: Sequence[int], heads: Sequence[int], query: Query) -> str:
+    """What a map, or a mean of maps, is called wherever it is named."""
+    head = _span("H", heads)
+    if query.kind == "pool":  # its head comes after the last layer, and is none
+        return f"pool {head}" if len(heads) == 1 else f"pool mean of {head}"
+    layer = _span("L", layers)
+    if len(layers) == len(heads) == 1:
+        return f"{layer} {head}"
+    if len(layers) == 1:
+        return f"{layer} mean of {head}"
+    if len(heads) == 1:
+        return f"{head} mean of {layer}"
+    return f"mean of {layer} {head}"
 
 
 def _span(letter: str, indices: Sequence[int], width: int = 0, joint: str = ", ") -> str:

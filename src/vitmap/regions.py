@@ -35,6 +35,12 @@ class Cut:
         if not np.isfinite(self.value):
             raise UsageError(f"Level {self.value} asked for: expected a number, such as 4.")
 
+    def __str__(self) -> str:
+        """What counts as a region, in words."""
+        if self.kind == "level":
+            return f"patches at or above {self.value:g}"
+        return f"the fewest patches with {100 * self.value:g}% of the mass"
+
     def mask(self, values: Float[np.ndarray, "gy gx"]) -> Bool[np.ndarray, "gy gx"]:
         """The cells of a map that are kept; values below zero have no mass."""
         if self.kind == "level":

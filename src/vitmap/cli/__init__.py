@@ -14,6 +14,8 @@ from vitmap.errors import VitmapError, require_models
 COMMANDS = {
     "map": "maps of one or more pictures (the default: `vitmap IMAGE` is `vitmap map IMAGE`)",
     "rank": "which layer and head shows the defect, from labelled pictures",
+    "review": "a lot of pictures: regions, exports and one page to review them",
+    "merge": "the shards of a review as one",
     "models": "what --model takes, and what lies on this machine",
     "soart": "the metric-based path: metrics, attend, verdict, map",
 }

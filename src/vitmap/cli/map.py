@@ -54,7 +54,7 @@ def _require_alone(options: argparse.Namespace) -> None:
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    options = parser_of().parse_intermixed_args(_glue(arguments[:end]))
+    options = parser_of().parse_intermixed_args(glue(arguments[:end]))
     options.images = [*options.images, *arguments[end + 1 :]]  # after `--` also `-1.png` is a name
     return options
 
@@ -122,7 +122,7 @@ def _told(outcome: Outcome, options: argparse.Namespace) -> Outcome:
     return outcome
 
 
-def _glue(arguments: Sequence[str]) -> list[str]:
+def glue(arguments: Sequence[str]) -> list[str]:
     """`--layer -3:` as `--layer=-3:`, which argparse would take for a flag."""
     glued: list[str] = []
     for argument in arguments:

@@ -21,6 +21,7 @@ examples:
 
 other commands (each has its own --help):
   vitmap rank DATASET                             which layer and head shows the defect
+  vitmap review lot/                              regions, exports and one page of a whole lot
   vitmap models                                   what --model takes, what lies on this machine
 
 A layer (L) is a block of the model; a head (H) is one of the several attentions inside a layer.

@@ -161,11 +161,12 @@ def look(
     return maps, output.float() if logits else None
 
 
-def check_query(model: Backbone, query: OneQuery, layers: Selection) -> None:
-    """Raises UsageError for a query that no photo could make possible."""
+def check_query(model: Backbone, query: OneQuery, layers: Selection) -> Query:
+    """The query that is meant; raises UsageError for one that no photo could make possible."""
     asked = _asked(model, query, select(layers, model.depth, "layer"))
     if asked.kind not in ("patch", "pool"):
         asked.tokens(model.prefix, model.view((100, 100)))
+    return asked
 
 
 def _asked(model: Backbone, query: OneQuery, layers: tuple[int, ...]) -> Query:

@@ -51,7 +51,7 @@ class Stage:
     def opened(self) -> Iterator[None]:
         """Begin with an empty folder, also where an earlier run was killed; gone on any failure."""
         try:
-            with _writing(self.final):
+            with writing(self.final):
                 shutil.rmtree(self.folder, ignore_errors=True)
                 self.folder.mkdir()
                 yield
@@ -70,7 +70,7 @@ class Stage:
             self.discard()
 
     def _move(self) -> None:
-        with _writing(self.final):
+        with writing(self.final):
             if not self.final.exists():
                 self.folder.rename(self.final)
                 return
@@ -106,7 +106,7 @@ def staged(out: Path, record: str = "run.json") -> Iterator[Stage]:
 
 def write_json(path: Path, value: object) -> None:
     """JSON that reads well and is the same for the same value; whole or not at all."""
-    with _writing(path):
+    with writing(path):
         partial = path.with_name(f".{path.name}.partial")
         text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
         # A file name that is not UTF-8 is written escaped, and read back as what it was.
@@ -115,7 +115,8 @@ def write_json(path: Path, value: object) -> None:
 
 
 @contextmanager
-def _writing(place: Path) -> Iterator[None]:
+def writing(place: Path) -> Iterator[None]:
+    """Raises OutputError where what is done inside fails for the file system's reasons."""
     try:
         yield
     except OSError as error:

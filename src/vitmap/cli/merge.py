@@ -1,0 +1,65 @@
+"""vitmap merge SHARD…: the shards of a review as one."""
+
+from __future__ import annotations
+
+import argparse
+import traceback
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from vitmap.cli.console import complain
+from vitmap.cli.options import Parser
+from vitmap.cli.progress import Progress
+from vitmap.cli.review import finish
+from vitmap.errors import UsageError
+
+_EPILOG = """\
+example:
+  vitmap review lot/ --shard 1/2 --out outputs/lot       on one machine
+  vitmap review lot/ --shard 2/2 --out outputs/lot       on another
+  vitmap merge outputs/lot                               files as of one run
+"""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Parse, gather, draw what only the whole lot can tell, print; returns the exit code."""
+    options = _parser().parse_intermixed_args(list(arguments))
+    if not options.shards:
+        raise UsageError("No shard was given: vitmap merge FOLDER (--help says more).")
+    from vitmap.run.merge import find_shards, merged
+    from vitmap.run.overlap import Behind
+    from vitmap.run.review_outcomes import Drawing, draw_waiting
+
+    places = [Path(place) for place in options.shards]
+    shards = find_shards(places)
+    out = Path(options.out) if options.out else shards[0].folder.parent
+    with closing(merged(shards, out)) as place:
+        place.settle_scale()
+        behind: Drawing = Behind()
+        wanted = not options.quiet
+        with closing(behind), closing(Progress(len(place.lot.own), wanted=wanted)) as progress:
+            for outcome in draw_waiting(place, behind, progress.step):
+                with progress.aside():
+                    if options.debug:
+                        traceback.print_exception(outcome.error)
+                    complain(str(outcome.error))
+        return finish(place, ["vitmap", "merge", *arguments], options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="vitmap merge",
+        description="The shards of a review as one: page, exports and files as of a single run.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "shards", nargs="*", metavar="SHARD", help="the shards' folders, or the folder around them"
+    )
+    parser.add_argument("--out", metavar="DIR", help="(default: the folder around the shards)")
+    parser.add_argument("--json", action="store_true", help="one JSON line at the end")
+    parser.add_argument("--quiet", action="store_true", help="print failures alone")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser

@@ -1,0 +1,130 @@
+"""Lot: the pictures of a review in a fixed order, what each one's files are called, which shard."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vitmap.errors import InputError, PictureError, UsageError
+from vitmap.folders import find_pictures
+from vitmap.run.names import folder_names
+
+
+@dataclass(frozen=True)
+class Member:
+    """One picture of a lot."""
+
+    path: Path
+    name: str  # of its files, never two the same
+    file: str  # its path below the lot's folder, with slashes: what pages and exports show
+
+
+@dataclass(frozen=True)
+class Lot:
+    """All pictures in order, inputs that named none, and which of the shards this one is."""
+
+    members: tuple[Member, ...]
+    lost: tuple[tuple[str, str], ...] = ()  # (input, why)
+    shard: tuple[int, int] = (1, 1)
+    title: str = "lot"  # the name of the folder that all pictures share
+
+    @property
+    def own(self) -> tuple[Member, ...]:
+        """The pictures of this shard: every n-th one."""
+        number, count = self.shard
+        return self.members[number - 1 :: count]
+
+    @property
+    def digest(self) -> str:
+        """Of the pictures' places and names: shards of one lot have the same."""
+        about = self.as_json()
+        return digest_of([about["pictures"], about["lost"], self.title])
+
+    def as_json(self) -> dict[str, Any]:
+        """For the plan that lies beside the journal."""
+        return {
+            "shard": list(self.shard),
+            "pictures": [[str(m.path), m.name, m.file] for m in self.members],
+            "lost": [list(pair) for pair in self.lost],
+            "title": self.title,
+        }
+
+    @classmethod
+    def from_json(cls, about: dict[str, Any]) -> Lot:
+        """What `as_json` wrote."""
+        members = tuple(Member(Path(path), name, file) for path, name, file in about["pictures"])
+        number, count = about["shard"]
+        lost = tuple((given, why) for given, why in about["lost"])
+        return cls(members, lost, (number, count), about["title"])
+
+
+def lot_of(
+    inputs: Sequence[str], lists: Sequence[str], out: Path, shard: tuple[int, int] = (1, 1)
+) -> Lot:
+    """The lot that folders, patterns, pictures and list files name; what lies in `out` is no part.
+
+    Raises InputError for a list that cannot be read.
+    """
+    named = [*inputs, *(line for name in lists for line in _listed(Path(name)))]
+    paths, errors = find_pictures(named)
+    inside = out.resolve()
+    paths = [path.absolute() for path in paths if inside not in path.resolve().parents]
+    files, title = _shown(paths)
+    trios = zip(paths, folder_names(paths), files, strict=True)
+    lost = tuple((given, str(error)) for given, error in errors.items())
+    return Lot(tuple(Member(*trio) for trio in trios), lost, shard, title)
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """`2/3`: the second of three.
+
+    Raises UsageError for what is no such share.
+    """
+    found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text.strip())
+    number, count = (int(part) for part in found.groups()) if found else (0, 0)
+    if not 1 <= number <= count:
+        raise UsageError(f"Shard {text!r} asked for: expected i/n such as 2/3, i from 1 to n.")
+    return number, count
+
+
+def digest_of(value: object) -> str:
+    """sha256 of a value as JSON."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sha256_of(path: Path) -> str:
+    """sha256 of a file; raises PictureError where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise PictureError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+def _listed(path: Path) -> list[str]:
+    """A path a line; relative ones start at the list's own folder."""
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}): expected a text file with a picture's "
+            "path on each line."
+        ) from error
+    lines = [line.strip("\r") for line in text.split("\n")]
+    return [str(path.parent / line) for line in lines if line.strip()]
+
+
+def _shown(paths: Sequence[Path]) -> tuple[list[str], str]:
+    """Paths below the folder that all pictures share, and that folder's name."""
+    try:
+        shared = Path(os.path.commonpath([path.parent for path in paths]) if paths else "")
+    except ValueError:  # on several drives
+        return [path.as_posix() for path in paths], "lot"
+    return [path.relative_to(shared).as_posix() for path in paths], shared.name or "lot"

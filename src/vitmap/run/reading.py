@@ -1,0 +1,93 @@
+"""Reading: how the maps of a picture become one heat, and what that heat says of the picture."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from jaxtyping import Float
+
+from vitmap.export.finding import DEFECT, GOOD, UNJUDGED
+from vitmap.maps import AttentionMaps, label_of
+from vitmap.query import Query
+from vitmap.regions import Cut
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a heat is and how it is judged: all that is needed once it has been taken."""
+
+    label: str  # layers, heads, and what they are held against
+    unit: str
+    cut: Cut  # where regions begin
+    scale: tuple[float, float] | None = None  # the colours' range by good pictures
+    threshold: float | None = None  # a picture with a score above it is judged a defect
+    low: float = 0.0  # the lowest value that a 16-bit picture of the heat holds
+
+    def verdict(self, score: float) -> str:
+        """`not judged` where there is no threshold to judge by."""
+        if self.threshold is None:
+            return UNJUDGED
+        return DEFECT if score > self.threshold else GOOD
+
+    def as_json(self) -> dict[str, Any]:
+        """For the plan that lies beside the journal."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, about: dict[str, Any]) -> Terms:
+        """What `as_json` wrote."""
+        scale = tuple(about["scale"]) if about["scale"] else None
+        return cls(**{**about, "cut": Cut(**about["cut"]), "scale": scale})
+
+
+class Reading(Protocol):
+    """One heat a picture, from the maps of some layers."""
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """The layers that a forward must give."""
+
+    @property
+    def terms(self) -> Terms:
+        """What the heat is."""
+
+    def heat(self, maps: AttentionMaps) -> Float[np.ndarray, "gy gx"]:
+        """The heat of one picture, in float32."""
+
+    def score(self, heat: Float[np.ndarray, "gy gx"]) -> float:
+        """One number a picture; the higher, the more conspicuous."""
+
+    def about(self) -> dict[str, Any]:
+        """All that heat and score depend on besides the model."""
+
+
+@dataclass(frozen=True)
+class HeadReading:
+    """The mean over some heads of some layers, in multiples of uniform attention.
+
+    It judges nothing: raw attention is no evidence until it is held against known cases.
+    """
+
+    layers: tuple[int, ...]
+    heads: tuple[int, ...]
+    query: Query
+
+    @property
+    def terms(self) -> Terms:
+        """Without a scale and a threshold: those come from good pictures."""
+        label = label_of(self.layers, self.heads, self.query)
+        return Terms(label, "× uniform", Cut("mass", 0.6))
+
+    def heat(self, maps: AttentionMaps) -> Float[np.ndarray, "gy gx"]:
+        """Multiples of uniform attention (p × number of patches)."""
+        return maps.mean(list(self.layers), list(self.heads)).uniform.astype(np.float32)
+
+    def score(self, heat: Float[np.ndarray, "gy gx"]) -> float:
+        """The hottest patch."""
+        return float(heat.max())
+
+    def about(self) -> dict[str, Any]:
+        """Layers, heads, and the token that asks."""
+        return {"layers": list(self.layers), "heads": list(self.heads), "query": str(self.query)}

@@ -1,0 +1,125 @@
+"""A review on this machine: a lot of pictures → heats, regions, exports and one page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from vitmap.errors import UsageError
+from vitmap.export.tensors import write_maps
+from vitmap.images import Photo, read_photo
+from vitmap.maps import AttentionMaps
+from vitmap.methods.attention import check_query, look
+from vitmap.models.backbone import Backbone
+from vitmap.models.load import load, load_default
+from vitmap.run.jobs import Outcome
+from vitmap.run.lot import Lot, Member
+from vitmap.run.overlap import Behind, ahead
+from vitmap.run.reading import HeadReading, Reading
+from vitmap.run.review_files import State, aside, thumbnail
+from vitmap.run.review_outcomes import Drawing, draw_waiting, failure, failures
+from vitmap.run.review_place import Workplace
+from vitmap.run.review_settings import EXPORTS, ReviewSettings
+from vitmap.selection import select
+
+
+class Review:
+    """The model, the settings and the place of a review; `outcomes()` does the work."""
+
+    def __init__(self, settings: ReviewSettings, lot: Lot, out: Path) -> None:
+        """Load the model, open the journal, and check everything that no picture can change.
+
+        Raises UsageError, ModelError, OutputError, or InputError where another run writes there.
+        """
+        settings.check()
+        self.settings, self.lot = settings, lot
+        if settings.model is None:
+            self.model, remark = load_default(precision=settings.precision, device=settings.device)
+        else:
+            remark = None
+            self.model = load(
+                settings.model,
+                precision=settings.precision,
+                device=settings.device,
+                classify=False,
+            )
+        self.reading = self._read_recipe() if settings.recipe else self._read_heads()
+        check_query(self.model, settings.query, list(self.reading.layers))
+        self.model.view((100, 100), settings.size, settings.fit)
+        about = {
+            "model": _about(self.model),
+            "reading": self.reading.about(),
+            "size": settings.size,
+            "fit": settings.fit,
+            "tensors": "tensors" in settings.exports,
+            "pictures": len(lot.members),  # the more there are, the smaller are the thumbnails
+        }
+        self.place = Workplace(out, settings, lot, self.reading.terms, about)
+        self.remarks = [*([remark] if remark else []), *self.place.remarks]
+
+    def _read_heads(self) -> Reading:
+        layers = select(self.settings.layer, self.model.depth, "layer")
+        heads = select(self.settings.head, self.model.heads, "head")
+        return HeadReading(layers, heads, check_query(self.model, self.settings.query, layers))
+
+    def _read_recipe(self) -> Reading:
+        raise UsageError("Recipes are not known to this version: give --layer and --head.")
+
+    def outcomes(self, seen: Callable[[], None]) -> Iterator[Outcome]:
+        """What became of each picture of this shard; `seen` is called as each one is known.
+
+        Pictures whose maps are in the journal are not looked at again. With the scale `run` no
+        picture is drawn before the last one was seen.
+        """
+        place = self.place
+        place.begin()
+        behind: Drawing = Behind()
+        try:
+            for member, future in ahead(self.lot.own, self._prepare):
+                try:
+                    prepared = future.result()
+                    if prepared is not None:
+                        work = self._look(member, *prepared)
+                        yield from failures(place, behind.add(member, work))
+                except Exception as error:
+                    yield failure(place, member, error)
+                seen()
+            yield from failures(place, behind.rest())
+            place.settle_scale()
+            yield from draw_waiting(place, behind, seen)
+        finally:
+            behind.close()
+
+    def _prepare(self, member: Member) -> tuple[Photo, Any, Any] | None:
+        """The decoded picture and the model's input; nothing where the journal has its map."""
+        if self.place.knows(member):
+            return None
+        photo = read_photo(member.path)
+        view = self.model.view(photo.size, self.settings.size, self.settings.fit)
+        return photo, view, self.model.pixels(photo, view)
+
+    def _look(self, member: Member, photo: Photo, view: Any, pixels: Any) -> Callable[[], None]:
+        """One forward; gives the work that is left, which needs no model."""
+        layers = list(self.reading.layers)
+        ((maps,),), _ = look(self.model, [(photo, view)], pixels, layers, [self.settings.query])
+        return lambda: self._keep(member, photo, maps)
+
+    def _keep(self, member: Member, photo: Photo, maps: AttentionMaps) -> None:
+        heat = self.reading.heat(maps)
+        files = {}
+        if "tensors" in self.settings.exports:
+            name = EXPORTS["tensors"][0].format(member.name)
+            aside(self.place.out / name, lambda path: write_maps(path, maps))
+            files[name] = (self.place.out / name).stat().st_size
+        state = State(heat, thumbnail(photo.pixels, len(self.lot.members), heat.size))
+        self.place.keep(member, photo, maps.view, state, self.reading.score(heat), files)
+        if self.place.scale is not None:
+            self.place.draw(member, photo)
+
+
+def _about(model: Backbone) -> dict[str, Any]:
+    source = asdict(model.source)
+    del source["photo"]
+    return source

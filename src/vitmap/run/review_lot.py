@@ -1,0 +1,176 @@
+"""What is written of the lot as a whole: tables, annotation files, the page, and run.json."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from vitmap import __version__
+from vitmap.export.coco import write_coco
+from vitmap.export.cvat import write_cvat
+from vitmap.export.finding import DEFECT, GOOD, Finding, Lost
+from vitmap.export.label_studio import write_label_studio
+from vitmap.export.regions_csv import write_pictures, write_regions
+from vitmap.render.scale import PERCENTILE
+from vitmap.report.review import Card, Sheet, write_page
+from vitmap.run.lot import digest_of
+from vitmap.run.review_earlier import PAGE
+from vitmap.run.review_files import aside, relative
+from vitmap.run.review_place import Workplace
+from vitmap.run.review_settings import EXPORTS
+from vitmap.run.staging import write_json, writing
+
+
+@dataclass
+class Summary:
+    """What became of the lot, in numbers."""
+
+    pictures: int = 0
+    failed: int = 0
+    regions: int = 0
+    defects: int = 0
+    good: int = 0
+    highest: tuple[float, str] | None = None  # score, picture
+    said: tuple[str, ...] = ()  # a word on what was left out
+    files: tuple[str, ...] = ()
+
+
+def write_lot(place: Workplace, command: Sequence[str]) -> Summary:
+    """Every file of the lot; of a shard the record alone, since the rest needs the whole lot.
+
+    Raises OutputError where one cannot be written; those before it are whole.
+    """
+    entries: list[dict[str, Any]] = []
+    summary = Summary()
+    for found in place.findings():
+        entries.append(_entry(found))
+        _count(summary, found)
+    lot = digest_of([[entry["picture"], entry.get("sha256")] for entry in entries])
+    files: list[str] = []
+    said: list[str] = []
+    if not place.sharded:
+        for name, write in _writers(place, lot, summary, said).items():
+            with writing(place.out / name):
+                aside(place.out / name, write)
+            files.append(name)
+    summary.said, summary.files = tuple(said), tuple(files)
+    write_json(place.out / "run.json", _record(place, command, lot, entries, files))
+    return summary
+
+
+def _writers(
+    place: Workplace, lot: str, summary: Summary, said: list[str]
+) -> dict[str, Callable[[Path], None]]:
+    """The file's name → what writes it."""
+    settings, terms = place.settings, place.terms
+    label, about = settings.label, f"vitmap {__version__}, {terms.label}, {terms.unit}"
+
+    def polygons(path: Path) -> None:
+        said.extend(write_coco(path, place.findings(), label, polygons=True, description=about))
+
+    def coco(path: Path) -> None:
+        write_coco(path, place.findings(), label, description=about)
+
+    writers: dict[str, Callable[[Path], None]] = {
+        "pictures.csv": lambda path: write_pictures(path, place.findings()),
+        "regions.csv": lambda path: write_regions(path, place.findings()),
+        "coco.json": coco,
+        "coco-polygons.json": polygons,
+        "label-studio.json": lambda path: write_label_studio(
+            path, place.findings(), label, model=about
+        ),
+        "cvat.xml": lambda path: write_cvat(path, place.findings(), label),
+    }
+    wanted = [name for kind in settings.exports for name in EXPORTS[kind] if "{}" not in name]
+    chosen = {name: writers[name] for name in wanted}
+    chosen[PAGE] = lambda path: write_page(path, _sheet(place, lot, summary), _cards(place))
+    return chosen
+
+
+def _sheet(place: Workplace, lot: str, summary: Summary) -> Sheet:
+    scale, terms, settings = place.scale, place.terms, place.settings
+    assert scale is not None
+    assert scale.upper is not None
+    return Sheet(
+        lot=lot,
+        title=place.lot.title,
+        model=str(place.about["model"]["model"]),
+        reading=terms.label,
+        unit=terms.unit,
+        scale=scale.name,
+        meaning=scale.meaning + ("" if scale.name == "good" else f", {PERCENTILE:g}th percentile"),
+        limits=(scale.lower, scale.upper),
+        cut=place.cut,
+        threshold=terms.threshold,
+        label=settings.label,
+        colormap=settings.colormap,
+        pictures=summary.pictures,
+        min_area=settings.min_area,
+        merge=settings.merge,
+    )
+
+
+def _cards(place: Workplace) -> Iterator[Card | Lost]:
+    for member in place.lot.own:
+        error = place.error_of(member)
+        if error is not None:
+            yield Lost(member.file, error)
+            continue
+        found, state, view = place.finding(member)
+        yield Card(found, state.heat, state.thumb, relative(member.path, place.out), view)
+    for given, why in place.lot.lost:
+        yield Lost(given, why)
+
+
+def _entry(found: Finding | Lost) -> dict[str, Any]:
+    if isinstance(found, Lost):
+        return {"picture": found.file, "status": "failed", "error": found.error}
+    return {
+        "picture": found.file,
+        "name": found.name,
+        "sha256": found.sha256,
+        "status": "done",
+        "score": float(f"{found.score:.6g}"),
+        "verdict": found.verdict,
+        "regions": len(found.regions),
+    }
+
+
+def _count(summary: Summary, found: Finding | Lost) -> None:
+    summary.pictures += 1
+    if isinstance(found, Lost):
+        summary.failed += 1
+        return
+    summary.regions += len(found.regions)
+    summary.defects += found.verdict == DEFECT
+    summary.good += found.verdict == GOOD
+    if summary.highest is None or found.score > summary.highest[0]:
+        summary.highest = found.score, found.file
+
+
+def _record(
+    place: Workplace,
+    command: Sequence[str],
+    lot: str,
+    entries: list[dict[str, Any]],
+    files: Sequence[str],
+) -> dict[str, Any]:
+    scale = place.scale
+    return {
+        "vitmap": __version__,
+        "command": list(command),
+        "method": "review",
+        "settings": asdict(place.settings),
+        "model": place.about["model"],
+        "reading": {**place.terms.as_json(), **place.about["reading"]},
+        "cut": asdict(place.cut),
+        "scale": {"name": scale.name, "lower": scale.lower, "upper": scale.upper}
+        if scale
+        else None,
+        "lot": lot,
+        "shard": list(place.lot.shard),
+        "pictures": entries,
+        "files": list(files),
+    }

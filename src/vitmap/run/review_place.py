@@ -1,0 +1,316 @@
+"""Workplace: the folder of a review. Everything that needs no model happens here.
+
+`journal/` holds what is finished: a plan, a line a fact, and a small state for each picture. All
+files of the review are made from these and the pictures, in the lot's order, so that it does not
+matter how often the run was interrupted, or whether it was done in shards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from vitmap.errors import InputError, PictureError, UsageError
+from vitmap.export.finding import Finding, Lost
+from vitmap.geometry import View
+from vitmap.images import Photo, read_photo
+from vitmap.render.scale import RunScale, Scale
+from vitmap.run.journal import Journal
+from vitmap.run.lot import Lot, Member, digest_of, sha256_of
+from vitmap.run.reading import Terms
+from vitmap.run.review_earlier import JOURNAL, PLAN, lot_files_of, remarks_on
+from vitmap.run.review_files import State, copy, relative, write_files
+from vitmap.run.review_finding import finding_of
+from vitmap.run.review_settings import EXPORTS, ReviewSettings, parse_cut
+from vitmap.run.staging import prepare, write_json, writing
+
+_FACTS = ("seen", "drawn", "failed", "done")
+_DONE = ""  # the name under which the journal says that all was done
+
+
+class Workplace:
+    """One lot's folder, kept from other processes while it is open."""
+
+    def __init__(
+        self, out: Path, settings: ReviewSettings, lot: Lot, terms: Terms, about: dict[str, Any]
+    ) -> None:
+        """Open the folder; `about` is all that the maps depend on besides the pictures.
+
+        Raises OutputError where nothing can be written there, InputError where another run is.
+        """
+        self.out, self.settings, self.lot, self.terms, self.about = out, settings, lot, terms, about
+        self.cut = parse_cut(settings.threshold) if settings.threshold else terms.cut
+        self.maps_digest = digest_of(about)
+        self.changed: list[str] = []  # pictures that are not what they were in an earlier run
+        self.known = 0  # pictures whose map an earlier run had made
+        self._errors: dict[str, str] = {}  # by name, of this run
+        self._sound: set[str] = set()  # names whose map is known in this run
+        self._scale = self._good_scale()
+        prepare(out)
+        with writing(out):
+            self.journal = Journal(out / JOURNAL)
+        self.remarks = remarks_on(out, about, settings)
+        self._earlier = lot_files_of(out)
+
+    def close(self) -> None:
+        """Let other processes have the folder."""
+        self.journal.close()
+
+    @property
+    def scale(self) -> Scale | None:
+        """The lot's colour scale, as soon as it is known."""
+        return self._scale
+
+    @property
+    def sharded(self) -> bool:
+        """Whether this is but a part of the lot."""
+        return self.lot.shard[1] > 1
+
+    def begin(self) -> None:
+        """Clear away what a killed run left half-written, and say what this one is about."""
+        for folder in {self.out, self.out / JOURNAL, self._state_of("").parent, *self._folders()}:
+            for partial in folder.glob(".*.partial*"):
+                if partial.is_file():
+                    partial.unlink()
+        for name in self.journal.names("failed"):  # they are tried again
+            self.journal.drop("failed", name)
+        plan = {
+            "settings": asdict(self.settings),
+            "terms": self.terms.as_json(),
+            "about": self.about,
+            "lot": self.lot.as_json(),
+        }
+        with writing(self.out):
+            write_json(self.out / JOURNAL / PLAN, plan)
+            self.journal.put("done", _DONE, {"all": False})
+
+    def knows(self, member: Member) -> bool:
+        """Whether the picture's map is there, whole, and still the picture's.
+
+        Raises PictureError where the picture cannot be read.
+        """
+        fact = self.journal.get("seen", member.name)
+        if fact is None or fact["maps"] != self.maps_digest:
+            return False
+        if fact["sha256"] != sha256_of(member.path):
+            self.changed.append(member.file)
+            return False
+        try:
+            State.read(self._state(member), fact["state"])
+        except InputError:
+            return False
+        if not self._there(fact["files"]):
+            return False
+        self.known += 1
+        self._sound.add(member.name)
+        return True
+
+    def keep(
+        self,
+        member: Member,
+        photo: Photo,
+        view: View,
+        state: State,
+        score: float,
+        files: dict[str, int],
+    ) -> None:
+        """A picture's map is known from here on, whatever happens to the run."""
+        fact = {
+            "maps": self.maps_digest,
+            "sha256": photo.digest,
+            "state": state.write(self._state(member)),
+            "view": asdict(view),
+            "score": score,
+            "notes": list(photo.notes),
+            "files": files,
+        }
+        self.journal.put("seen", member.name, fact)
+        self._sound.add(member.name)
+
+    def adopt(self, member: Member, folder: Path, facts: dict[str, Any]) -> bool:
+        """Take over what a shard has finished of a picture; false where it failed there."""
+        if "failed" in facts:
+            return False
+        seen, drawn = facts["seen"], facts.get("drawn", {"files": {}})
+        State.read(folder / JOURNAL / "maps" / f"{member.name}.safetensors", seen["state"])
+        state = self._state(member)
+        for place in [state.relative_to(self.out).as_posix(), *seen["files"], *drawn["files"]]:
+            copy(folder / place, self.out / place)
+        self.journal.put("seen", member.name, seen)
+        self._sound.add(member.name)
+        if "look" in drawn:
+            self.journal.put("drawn", member.name, drawn)
+        return True
+
+    def fail(self, member: Member, error: str) -> None:
+        """The picture failed; the others go on, also where the journal cannot take this."""
+        with suppress(OSError):
+            self.journal.put("failed", member.name, {"error": error})
+        self._errors[member.name] = error
+
+    def settle_scale(self) -> None:
+        """The scale `run`, once all maps are known; for a shard that is when shards are merged."""
+        if self._scale is None and not self.sharded:
+            gathered = RunScale()
+            for member in self.lot.own:
+                if self.error_of(member) is None:
+                    gathered.count(self.state(member).heat)
+            self._scale = gathered.scale() if gathered.counts.any() else Scale("run", 1.0)
+
+    def waiting(self) -> Iterator[Member]:
+        """The pictures whose files are missing, or are not what the settings ask for."""
+        if self._scale is None:
+            return
+        for member in self.lot.own:
+            if self.error_of(member) is None and not self._drawn(member):
+                yield member
+
+    def draw(self, member: Member, photo: Photo | None) -> None:
+        """Write one picture's files; it is decoded again where that is needed.
+
+        Raises PictureError where the picture is not what it was, OSError where a file cannot be
+        written.
+        """
+        assert self._scale is not None
+        if photo is None and "overlay" in self.settings.exports:
+            photo = read_photo(member.path)
+            if photo.digest != self._fact(member)["sha256"]:
+                raise PictureError(f"{member.path}: the file changed while the run was going on.")
+        found, state, view = self.finding(member)
+        files = write_files(
+            self.out, self.settings, found, state.heat, view, photo, self._scale, self.terms.low
+        )
+        self.journal.put("drawn", member.name, {"look": self._look(member), "files": files})
+
+    def finding(self, member: Member) -> tuple[Finding, State, View]:
+        """What was found in a picture whose map is known."""
+        fact, state = self._fact(member), self.state(member)
+        found, view = finding_of(member, fact, state.heat, self.cut, self.settings, self.terms)
+        return found, state, view
+
+    def findings(self) -> Iterator[Finding | Lost]:
+        """The whole lot in its order, failed pictures and lost inputs included."""
+        for member in self.lot.own:
+            error = self.error_of(member)
+            yield Lost(member.file, error) if error is not None else self.finding(member)[0]
+        for given, why in self.lot.lost:
+            yield Lost(given, why)
+
+    def state(self, member: Member) -> State:
+        """The heat and the thumbnail; raises InputError where they are damaged."""
+        return State.read(self._state(member), self._fact(member)["state"])
+
+    def error_of(self, member: Member) -> str | None:
+        """Why a picture failed in this run."""
+        return self._errors.get(member.name)
+
+    def changes(self) -> list[str]:
+        """What is not as an earlier run had it, besides its settings."""
+        said = []
+        if self.changed:
+            count = len(self.changed)
+            which = ", ".join(self.changed[:3]) + (" …" if count > 3 else "")
+            said.append(f"{count} picture(s) changed since the earlier run, done again: {which}.")
+        gone = set(self.journal.names("seen")) - {member.name for member in self.lot.own}
+        if gone:
+            said.append(f"{len(gone)} picture(s) of the earlier run are gone: their files too.")
+        return said
+
+    def finish(self, lot_files: Sequence[str]) -> None:
+        """Remove the files of earlier runs that this one does not have, and tidy the journal.
+
+        Raises OutputError where that cannot be done.
+        """
+        names = [member.name for member in self.lot.own]
+        gone = {*self.journal.names("seen"), *self.journal.names("drawn")} - set(names)
+        for name in self._errors:
+            self.journal.drop("drawn", name)
+            if name not in self._sound:
+                self.journal.drop("seen", name)
+        with writing(self.out):
+            for name in [*names, *gone]:
+                kept = self._files(name) if name not in gone else set()
+                for place in _places(name) - kept:
+                    (self.out / place).unlink(missing_ok=True)
+                if name in gone or (name in self._errors and name not in self._sound):
+                    self._state_of(name).unlink(missing_ok=True)
+            for place in self._earlier - set(lot_files):
+                (self.out / place).unlink(missing_ok=True)
+            self.journal.put("done", _DONE, {"all": True})
+            self.journal.compact([*names, _DONE], _FACTS)
+        for folder in self._folders():
+            with suppress(OSError):  # it is not there, or holds files
+                folder.rmdir()
+
+    def _good_scale(self) -> Scale | None:
+        name = self.settings.scale or ("good" if self.terms.scale else "run")
+        if name == "run":
+            return None
+        if self.terms.scale is None:
+            raise UsageError(
+                "Scale good asked for, but nothing says what good pictures reach: give --recipe, "
+                "or take --scale run."
+            )
+        lower, upper = self.terms.scale
+        return Scale("good", upper, lower)
+
+    def _folders(self) -> set[Path]:
+        """The folders that hold a file a picture."""
+        places = (place for places in EXPORTS.values() for place in places if "{}" in place)
+        return {(self.out / place).parent for place in places}
+
+    def _state(self, member: Member) -> Path:
+        return self._state_of(member.name)
+
+    def _state_of(self, name: str) -> Path:
+        return self.out / JOURNAL / "maps" / f"{name}.safetensors"
+
+    def _fact(self, member: Member) -> dict[str, Any]:
+        fact = self.journal.get("seen", member.name)
+        if fact is None:
+            raise InputError(
+                f"{member.path}: its map is not in the journal: run the command again."
+            )
+        return fact
+
+    def _files(self, name: str) -> set[str]:
+        facts = [self.journal.get(kind, name) for kind in ("seen", "drawn")]
+        return {place for fact in facts if fact for place in fact["files"]}
+
+    def _there(self, files: dict[str, int]) -> bool:
+        """Whether the files have the sizes that they were written with."""
+        try:
+            return all((self.out / place).stat().st_size == size for place, size in files.items())
+        except OSError:
+            return False
+
+    def _drawn(self, member: Member) -> bool:
+        fact = self.journal.get("drawn", member.name)
+        return (
+            fact is not None and fact["look"] == self._look(member) and self._there(fact["files"])
+        )
+
+    def _look(self, member: Member) -> str:
+        """All that a picture's files depend on."""
+        settings, scale = asdict(self.settings), self._scale
+        assert scale is not None
+        looks = ("upsample", "colormap", "min_area", "merge", "label")
+        fact = self._fact(member)
+        return digest_of(
+            [
+                {name: settings[name] for name in looks},
+                self.settings.per_picture(),
+                [self.cut.kind, self.cut.value],
+                [scale.name, scale.lower, scale.upper],
+                [fact["state"], fact["score"], fact["view"], self.terms.low],
+                relative(member.path, self.out) if "labelme" in self.settings.exports else "",
+            ]
+        )
+
+
+def _places(name: str) -> set[str]:
+    """Every file that a review may write of one picture."""
+    return {place.format(name) for places in EXPORTS.values() for place in places if "{}" in place}
