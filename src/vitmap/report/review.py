@@ -21,6 +21,7 @@ from vitmap.regions import Cut
 from vitmap.render.caveat import CAVEAT
 from vitmap.render.colormap import palette
 
+_SCRIPTS = ("read.js", "decisions.js", "stage.js", "list.js", "main.js")
 _MARK = "<!-- pictures -->"
 # Inside a script element `<` could end it, and old parsers take these two for line ends.
 _ESCAPES = {
@@ -70,8 +71,9 @@ def write_page(path: Path, sheet: Sheet, cards: Iterable[Card | Lost]) -> None:
     Each picture is an inert block of JSON that is read when it is shown. Heats are float32 as they
     are, so that a threshold on the page marks the very patches that the exports mark.
     """
-    script, style = _part("review.js"), _part("review.css")
-    page = _part("review.html").replace("{{style}}", style).replace("{{script}}", script)
+    script = '"use strict";\n' + "\n".join(map(_part, _SCRIPTS))
+    script, style = f"(() => {{\n{script}}})();\n", _part("page.css")
+    page = _part("page.html").replace("{{style}}", style).replace("{{script}}", script)
     page = page.replace("{{csp}}", _policy(script, style))
     before, after = page.split(_MARK)
     index = []
@@ -174,7 +176,7 @@ def _block(file: IO[str], name: str, value: object) -> None:
 
 
 def _part(name: str) -> str:
-    return files("vitmap.report").joinpath(name).read_text(encoding="utf-8")
+    return files("vitmap.report").joinpath("sheet", name).read_text(encoding="utf-8")
 
 
 def _policy(script: str, style: str) -> str:

@@ -53,7 +53,6 @@ class Review:
             "reading": self.reading.about(),
             "size": settings.size,
             "fit": settings.fit,
-            "tensors": "tensors" in settings.exports,
             "pictures": len(lot.members),  # the more there are, the smaller are the thumbnails
         }
         self.place = Workplace(out, settings, lot, self.reading.terms, about)

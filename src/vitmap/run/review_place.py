@@ -102,6 +102,9 @@ class Workplace:
             State.read(self._state(member), fact["state"])
         except InputError:
             return False
+        tensors = EXPORTS["tensors"][0].format(member.name)
+        if "tensors" in self.settings.exports and tensors not in fact["files"]:
+            return False
         if not self._there(fact["files"]):
             return False
         self.known += 1
