@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -42,6 +42,7 @@ class Terms:
         return cls(**{**about, "cut": Cut(**about["cut"]), "scale": scale})
 
 
+@runtime_checkable
 class Reading(Protocol):
     """One heat a picture, from the maps of some layers."""
 

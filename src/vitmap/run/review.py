@@ -18,7 +18,7 @@ from vitmap.run.jobs import Outcome
 from vitmap.run.lot import Lot, Member
 from vitmap.run.overlap import Behind, ahead
 from vitmap.run.reading import HeadReading, Reading
-from vitmap.run.review_files import State, aside, thumbnail
+from vitmap.run.review_files import State, aside, room_for, thumbnail
 from vitmap.run.review_outcomes import Drawing, draw_waiting, failure, failures
 from vitmap.run.review_place import Workplace
 from vitmap.run.review_settings import EXPORTS, ReviewSettings
@@ -35,6 +35,7 @@ class Review:
         """
         settings.check()
         self.settings, self.lot = settings, lot
+        self.room = room_for(len(lot.members))  # many pictures have smaller thumbnails
         if settings.model is None:
             self.model, remark = load_default(precision=settings.precision, device=settings.device)
         else:
@@ -53,7 +54,7 @@ class Review:
             "reading": self.reading.about(),
             "size": settings.size,
             "fit": settings.fit,
-            "pictures": len(lot.members),  # the more there are, the smaller are the thumbnails
+            "room": self.room,
         }
         self.place = Workplace(out, settings, lot, self.reading.terms, about)
         self.remarks = [*([remark] if remark else []), *self.place.remarks]
@@ -112,7 +113,7 @@ class Review:
             name = EXPORTS["tensors"][0].format(member.name)
             aside(self.place.out / name, lambda path: write_maps(path, maps))
             files[name] = (self.place.out / name).stat().st_size
-        state = State(heat, thumbnail(photo.pixels, len(self.lot.members), heat.size))
+        state = State(heat, thumbnail(photo.pixels, self.room - 4 * heat.size))
         self.place.keep(member, photo, maps.view, state, self.reading.score(heat), files)
         if self.place.scale is not None:
             self.place.draw(member, photo)

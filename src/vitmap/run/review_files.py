@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -31,7 +32,7 @@ from vitmap.run.review_settings import EXPORTS, ReviewSettings
 
 THUMB = 640  # pixels of a thumbnail's longer side
 _QUALITIES = (82, 70, 55, 40)
-_ALL = 42e6  # bytes that a page's pictures and maps may take, before they are spelled as text
+_COUNT, _ALL = 500, 42_000_000  # so many pictures and maps take so many bytes, not yet as text
 _MOST, _LEAST = 66_000, 6_000  # bytes of a thumbnail
 
 
@@ -64,9 +65,18 @@ class State:
             ) from error
 
 
-def thumbnail(photo: UInt8[np.ndarray, "y x 3"], lot: int, patches: int) -> bytes:
-    """The photo as a small JPEG: as small as a page with so many pictures needs it."""
-    room = min(_MOST, max(_LEAST, _ALL / max(lot, 1) - 4 * patches))
+def room_for(pictures: int) -> int:
+    """Bytes that a page has for each picture: the same for 500 or fewer, then half for each double.
+
+    In steps, so that a picture more or less does not change the thumbnails of all others.
+    """
+    steps = max(0, math.ceil(math.log2(pictures / _COUNT))) if pictures else 0
+    return _ALL // (_COUNT << steps)
+
+
+def thumbnail(photo: UInt8[np.ndarray, "y x 3"], room: int) -> bytes:
+    """The photo as a small JPEG that fits into some bytes."""
+    room = min(_MOST, max(_LEAST, room))
     image = Image.fromarray(photo)
     image.thumbnail((THUMB, THUMB), Image.Resampling.BICUBIC, reducing_gap=2.0)
     while True:
