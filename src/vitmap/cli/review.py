@@ -36,6 +36,12 @@ def run(arguments: Sequence[str]) -> int:
     }
     settings = ReviewSettings(**chosen, exports=parse_exports(options.export))
     settings.check()
+    if settings.recipe:
+        from vitmap.rank.recipe import conflicts, read_recipe
+
+        plain = vars(parser_of().parse_args([]))
+        given = {name: value for name, value in vars(options).items() if value != plain[name]}
+        conflicts(read_recipe(settings.recipe), given)
     shard = parse_shard(options.shard) if options.shard else (1, 1)
     out = Path(options.out or "outputs/review")
     lot = lot_of(options.images, options.list or [], out, shard)

@@ -13,6 +13,7 @@ from vitmap.run.journal import read_facts
 from vitmap.run.lot import Lot, Member
 from vitmap.run.reading import Terms
 from vitmap.run.review_earlier import JOURNAL, PLAN
+from vitmap.run.review_files import State, copy
 from vitmap.run.review_place import Workplace
 from vitmap.run.review_settings import ReviewSettings
 
@@ -72,8 +73,7 @@ def merged(shards: Sequence[Shard], out: Path) -> Workplace:
         place.begin()
         for shard in shards:
             for member, facts in _finished(shard):
-                if not place.adopt(member, shard.folder, facts):
-                    place.fail(member, facts["failed"]["error"])
+                _adopt(place, member, shard.folder, facts)
     except OSError as error:
         place.close()
         raise InputError(f"{out}: the shards cannot be copied ({error.strerror}).") from error
@@ -81,6 +81,19 @@ def merged(shards: Sequence[Shard], out: Path) -> Workplace:
         place.close()
         raise
     return place
+
+
+def _adopt(place: Workplace, member: Member, folder: Path, facts: dict[str, Any]) -> None:
+    """Take over what a shard has finished of a picture, or that it failed there."""
+    if "failed" in facts:
+        place.fail(member, facts["failed"]["error"])
+        return
+    seen, drawn = facts["seen"], facts.get("drawn")
+    state = place.state_path(member.name).relative_to(place.out)
+    State.read(folder / state, seen["state"])
+    for name in [state.as_posix(), *seen["files"], *(drawn or {"files": ()})["files"]]:
+        copy(folder / name, place.out / name)
+    place.take_over(member, seen, drawn)
 
 
 def _is_run(folder: Path) -> bool:

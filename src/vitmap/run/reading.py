@@ -6,12 +6,15 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float32
 
 from vitmap.export.finding import DEFECT, GOOD, UNJUDGED
+from vitmap.images import Photo
 from vitmap.maps import AttentionMaps, label_of
 from vitmap.query import Query
 from vitmap.regions import Cut
+
+Heat = Float32[np.ndarray, "gy gx"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Terms:
     scale: tuple[float, float] | None = None  # the colours' range by good pictures
     threshold: float | None = None  # a picture with a score above it is judged a defect
     low: float = 0.0  # the lowest value that a 16-bit picture of the heat holds
+    grounds: str = ""  # what the threshold rests on
 
     def verdict(self, score: float) -> str:
         """`not judged` where there is no threshold to judge by."""
@@ -54,10 +58,10 @@ class Reading(Protocol):
     def terms(self) -> Terms:
         """What the heat is."""
 
-    def heat(self, maps: AttentionMaps) -> Float[np.ndarray, "gy gx"]:
-        """The heat of one picture, in float32."""
+    def heat(self, maps: AttentionMaps, photo: Photo) -> tuple[Heat, tuple[str, ...]]:
+        """The heat of one picture, in float32, and what must be said of it."""
 
-    def score(self, heat: Float[np.ndarray, "gy gx"]) -> float:
+    def score(self, heat: Heat) -> float:
         """One number a picture; the higher, the more conspicuous."""
 
     def about(self) -> dict[str, Any]:
@@ -81,11 +85,11 @@ class HeadReading:
         label = label_of(self.layers, self.heads, self.query)
         return Terms(label, "× uniform", Cut("mass", 0.6))
 
-    def heat(self, maps: AttentionMaps) -> Float[np.ndarray, "gy gx"]:
+    def heat(self, maps: AttentionMaps, photo: Photo) -> tuple[Heat, tuple[str, ...]]:  # noqa: ARG002
         """Multiples of uniform attention (p × number of patches)."""
-        return maps.mean(list(self.layers), list(self.heads)).uniform.astype(np.float32)
+        return maps.mean(list(self.layers), list(self.heads)).uniform, ()
 
-    def score(self, heat: Float[np.ndarray, "gy gx"]) -> float:
+    def score(self, heat: Heat) -> float:
         """The hottest patch."""
         return float(heat.max())
 

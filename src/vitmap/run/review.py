@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from vitmap.errors import UsageError
 from vitmap.export.tensors import write_maps
 from vitmap.images import Photo, read_photo
 from vitmap.maps import AttentionMaps
 from vitmap.methods.attention import check_query, look
 from vitmap.models.backbone import Backbone
 from vitmap.models.load import load, load_default
+from vitmap.rank.recipe import Recipe, read_recipe
 from vitmap.run.jobs import Outcome
-from vitmap.run.lot import Lot, Member
+from vitmap.run.lot import Lot, Member, sha256_of
 from vitmap.run.overlap import Behind, ahead
 from vitmap.run.reading import HeadReading, Reading
+from vitmap.run.recipe_reading import RecipeReading, as_the_recipe_has_it, recipe_file
 from vitmap.run.review_files import State, aside, room_for, thumbnail
 from vitmap.run.review_outcomes import Drawing, draw_waiting, failure, failures
 from vitmap.run.review_place import Workplace
@@ -34,6 +35,9 @@ class Review:
         Raises UsageError, ModelError, OutputError, or InputError where another run writes there.
         """
         settings.check()
+        recipe = read_recipe(settings.recipe) if settings.recipe else None
+        if recipe is not None:
+            settings = as_the_recipe_has_it(settings, recipe)
         self.settings, self.lot = settings, lot
         self.room = room_for(len(lot.members))  # many pictures have smaller thumbnails
         if settings.model is None:
@@ -46,7 +50,7 @@ class Review:
                 device=settings.device,
                 classify=False,
             )
-        self.reading = self._read_recipe() if settings.recipe else self._read_heads()
+        self.reading = self._read_recipe(recipe) if recipe else self._read_heads()
         check_query(self.model, settings.query, list(self.reading.layers))
         self.model.view((100, 100), settings.size, settings.fit)
         about = {
@@ -64,8 +68,11 @@ class Review:
         heads = select(self.settings.head, self.model.heads, "head")
         return HeadReading(layers, heads, check_query(self.model, self.settings.query, layers))
 
-    def _read_recipe(self) -> Reading:
-        raise UsageError("Recipes are not known to this version: give --layer and --head.")
+    def _read_recipe(self, recipe: Recipe) -> Reading:
+        assert self.settings.recipe is not None
+        recipe.require(self.model.source)
+        select(recipe.layer, self.model.depth, "layer")
+        return RecipeReading(recipe, sha256_of(recipe_file(self.settings.recipe)))
 
     def outcomes(self, seen: Callable[[], None]) -> Iterator[Outcome]:
         """What became of each picture of this shard; `seen` is called as each one is known.
@@ -107,7 +114,8 @@ class Review:
         return lambda: self._keep(member, photo, maps)
 
     def _keep(self, member: Member, photo: Photo, maps: AttentionMaps) -> None:
-        heat = self.reading.heat(maps)
+        heat, notes = self.reading.heat(maps, photo)
+        photo = replace(photo, notes=(*photo.notes, *notes))
         files = {}
         if "tensors" in self.settings.exports:
             name = EXPORTS["tensors"][0].format(member.name)

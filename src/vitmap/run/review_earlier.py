@@ -17,6 +17,21 @@ _LOT_FILES = {PAGE, *(f for fs in EXPORTS.values() for f in fs if "{}" not in f)
 _UNREADABLE = (OSError, ValueError, LookupError, TypeError)
 
 
+def folders(out: Path) -> set[Path]:
+    """The folders that hold a file a picture."""
+    return {(out / place).parent for place in _places("name")}
+
+
+def remove_files(out: Path, name: str, kept: set[str] | frozenset[str] = frozenset()) -> None:
+    """Whatever a review may have written of one picture, apart from what is to be kept."""
+    for place in _places(name) - kept:
+        (out / place).unlink(missing_ok=True)
+
+
+def _places(name: str) -> set[str]:
+    return {place.format(name) for places in EXPORTS.values() for place in places if "{}" in place}
+
+
 def lot_files_of(out: Path) -> set[str]:
     """The files about the whole lot that an earlier run wrote, as its record has them."""
     with suppress(*_UNREADABLE):

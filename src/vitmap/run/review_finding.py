@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from vitmap.errors import UsageError
 from vitmap.export.finding import Finding
 from vitmap.geometry import View
 from vitmap.regions import Cut, find_regions
+from vitmap.render.scale import Scale
 from vitmap.run.lot import Member
 from vitmap.run.reading import Terms
 from vitmap.run.review_settings import ReviewSettings
@@ -47,3 +49,20 @@ def finding_of(
         notes=tuple(fact["notes"]),
     )
     return found, view
+
+
+def fixed_scale(settings: ReviewSettings, terms: Terms) -> Scale | None:
+    """The scale by good pictures; None where the scale is to come from the lot.
+
+    Raises UsageError where it is asked for and nothing says what good pictures reach.
+    """
+    name = settings.scale or ("good" if terms.scale else "run")
+    if name == "run":
+        return None
+    if terms.scale is None:
+        raise UsageError(
+            "Scale good asked for, but nothing says what good pictures reach: give --recipe, "
+            "or take --scale run."
+        )
+    lower, upper = terms.scale
+    return Scale("good", upper, lower)

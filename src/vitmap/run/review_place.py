@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from vitmap.errors import InputError, PictureError, UsageError
+from vitmap.errors import InputError, PictureError
 from vitmap.export.finding import Finding, Lost
 from vitmap.geometry import View
 from vitmap.images import Photo, read_photo
@@ -21,9 +21,16 @@ from vitmap.render.scale import RunScale, Scale
 from vitmap.run.journal import Journal
 from vitmap.run.lot import Lot, Member, digest_of, sha256_of
 from vitmap.run.reading import Terms
-from vitmap.run.review_earlier import JOURNAL, PLAN, lot_files_of, remarks_on
-from vitmap.run.review_files import State, copy, relative, write_files
-from vitmap.run.review_finding import finding_of
+from vitmap.run.review_earlier import (
+    JOURNAL,
+    PLAN,
+    folders,
+    lot_files_of,
+    remarks_on,
+    remove_files,
+)
+from vitmap.run.review_files import State, relative, write_files
+from vitmap.run.review_finding import finding_of, fixed_scale
 from vitmap.run.review_settings import EXPORTS, ReviewSettings, parse_cut
 from vitmap.run.staging import prepare, write_json, writing
 
@@ -48,7 +55,7 @@ class Workplace:
         self.known = 0  # pictures whose map an earlier run had made
         self._errors: dict[str, str] = {}  # by name, of this run
         self._sound: set[str] = set()  # names whose map is known in this run
-        self._scale = self._good_scale()
+        self._scale = fixed_scale(settings, terms)
         prepare(out)
         with writing(out):
             self.journal = Journal(out / JOURNAL)
@@ -71,7 +78,12 @@ class Workplace:
 
     def begin(self) -> None:
         """Clear away what a killed run left half-written, and say what this one is about."""
-        for folder in {self.out, self.out / JOURNAL, self._state_of("").parent, *self._folders()}:
+        for folder in {
+            self.out,
+            self.out / JOURNAL,
+            self.state_path("").parent,
+            *folders(self.out),
+        }:
             for partial in folder.glob(".*.partial*"):
                 if partial.is_file():
                     partial.unlink()
@@ -99,7 +111,7 @@ class Workplace:
             self.changed.append(member.file)
             return False
         try:
-            State.read(self._state(member), fact["state"])
+            State.read(self.state_path(member.name), fact["state"])
         except InputError:
             return False
         tensors = EXPORTS["tensors"][0].format(member.name)
@@ -124,7 +136,7 @@ class Workplace:
         fact = {
             "maps": self.maps_digest,
             "sha256": photo.digest,
-            "state": state.write(self._state(member)),
+            "state": state.write(self.state_path(member.name)),
             "view": asdict(view),
             "score": score,
             "notes": list(photo.notes),
@@ -133,20 +145,12 @@ class Workplace:
         self.journal.put("seen", member.name, fact)
         self._sound.add(member.name)
 
-    def adopt(self, member: Member, folder: Path, facts: dict[str, Any]) -> bool:
-        """Take over what a shard has finished of a picture; false where it failed there."""
-        if "failed" in facts:
-            return False
-        seen, drawn = facts["seen"], facts.get("drawn", {"files": {}})
-        State.read(folder / JOURNAL / "maps" / f"{member.name}.safetensors", seen["state"])
-        state = self._state(member)
-        for place in [state.relative_to(self.out).as_posix(), *seen["files"], *drawn["files"]]:
-            copy(folder / place, self.out / place)
+    def take_over(self, member: Member, seen: dict[str, Any], drawn: dict[str, Any] | None) -> None:
+        """What another place knew of a picture, whose files are here now."""
         self.journal.put("seen", member.name, seen)
-        self._sound.add(member.name)
-        if "look" in drawn:
+        if drawn is not None:
             self.journal.put("drawn", member.name, drawn)
-        return True
+        self._sound.add(member.name)
 
     def fail(self, member: Member, error: str) -> None:
         """The picture failed; the others go on, also where the journal cannot take this."""
@@ -204,7 +208,7 @@ class Workplace:
 
     def state(self, member: Member) -> State:
         """The heat and the thumbnail; raises InputError where they are damaged."""
-        return State.read(self._state(member), self._fact(member)["state"])
+        return State.read(self.state_path(member.name), self._fact(member)["state"])
 
     def error_of(self, member: Member) -> str | None:
         """Why a picture failed in this run."""
@@ -234,41 +238,22 @@ class Workplace:
             if name not in self._sound:
                 self.journal.drop("seen", name)
         with writing(self.out):
-            for name in [*names, *gone]:
-                kept = self._files(name) if name not in gone else set()
-                for place in _places(name) - kept:
-                    (self.out / place).unlink(missing_ok=True)
-                if name in gone or (name in self._errors and name not in self._sound):
-                    self._state_of(name).unlink(missing_ok=True)
+            for name in names:
+                remove_files(self.out, name, kept=self._files(name))
+            for name in gone:
+                remove_files(self.out, name)
+            for name in {*gone, *(set(self._errors) - self._sound)}:
+                self.state_path(name).unlink(missing_ok=True)
             for place in self._earlier - set(lot_files):
                 (self.out / place).unlink(missing_ok=True)
             self.journal.put("done", _DONE, {"all": True})
             self.journal.compact([*names, _DONE], _FACTS)
-        for folder in self._folders():
+        for folder in folders(self.out):
             with suppress(OSError):  # it is not there, or holds files
                 folder.rmdir()
 
-    def _good_scale(self) -> Scale | None:
-        name = self.settings.scale or ("good" if self.terms.scale else "run")
-        if name == "run":
-            return None
-        if self.terms.scale is None:
-            raise UsageError(
-                "Scale good asked for, but nothing says what good pictures reach: give --recipe, "
-                "or take --scale run."
-            )
-        lower, upper = self.terms.scale
-        return Scale("good", upper, lower)
-
-    def _folders(self) -> set[Path]:
-        """The folders that hold a file a picture."""
-        places = (place for places in EXPORTS.values() for place in places if "{}" in place)
-        return {(self.out / place).parent for place in places}
-
-    def _state(self, member: Member) -> Path:
-        return self._state_of(member.name)
-
-    def _state_of(self, name: str) -> Path:
+    def state_path(self, name: str) -> Path:
+        """Where a picture's heat and thumbnail lie."""
         return self.out / JOURNAL / "maps" / f"{name}.safetensors"
 
     def _fact(self, member: Member) -> dict[str, Any]:
@@ -312,8 +297,3 @@ class Workplace:
                 relative(member.path, self.out) if "labelme" in self.settings.exports else "",
             ]
         )
-
-
-def _places(name: str) -> set[str]:
-    """Every file that a review may write of one picture."""
-    return {place.format(name) for places in EXPORTS.values() for place in places if "{}" in place}

@@ -1,0 +1,85 @@
+"""A recipe's reading: one cell against good pictures, in the recipe's own unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vitmap.images import Photo
+from vitmap.maps import AttentionMaps
+from vitmap.rank.recipe import Recipe
+from vitmap.regions import Cut
+from vitmap.run.reading import Heat, Terms
+from vitmap.run.record import pinned
+from vitmap.run.review_settings import ReviewSettings
+
+_LOW = -100.0  # deviations: what lies so far below good pictures is below all doubt
+
+
+@dataclass(frozen=True, eq=False)
+class RecipeReading:
+    """What `vitmap rank` found, with level, scale and threshold of its good pictures."""
+
+    recipe: Recipe
+    digest: str  # sha256 of recipe.json, which has that of the golden maps
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """The recipe's layer."""
+        return (self.recipe.layer,)
+
+    @property
+    def terms(self) -> Terms:
+        """With too few good pictures there is no level, and no scale by it."""
+        recipe = self.recipe
+        if recipe.level is None:
+            cut, scale = Cut("mass", 0.6), None
+        else:  # what is above the level, in the heat's own float32
+            above = np.nextafter(np.float32(recipe.level), np.float32(np.inf))
+            cut, scale = Cut("level", float(above)), recipe.scale
+        return Terms(
+            label=recipe.label,
+            unit=recipe.unit,
+            cut=cut,
+            scale=scale,
+            threshold=recipe.threshold,
+            low=0.0 if recipe.golden is None else _LOW,
+            grounds=f"above {recipe.alarm}" if recipe.alarm else "",
+        )
+
+    def heat(self, maps: AttentionMaps, photo: Photo) -> tuple[Heat, tuple[str, ...]]:
+        """Deviations from good pictures, or multiples of uniform attention."""
+        placed = self.recipe.placed(maps, photo)
+        doubt = "does not look like the good pictures: not aligned, mind the verdict"
+        return self.recipe.heat(maps, photo), (doubt,) if placed.doubtful else ()
+
+    def score(self, heat: Heat) -> float:
+        """The mean over the hottest percent of patches."""
+        return self.recipe.score(heat)
+
+    def about(self) -> dict[str, Any]:
+        """The recipe, by its digest."""
+        return {"recipe": self.digest, "label": self.recipe.label}
+
+
+def as_the_recipe_has_it(settings: ReviewSettings, recipe: Recipe) -> ReviewSettings:
+    """The recipe's model, size, fit, query, precision, layer and head."""
+    return replace(
+        settings,
+        model=settings.model or pinned(recipe.model, recipe.revision),
+        size=recipe.size,
+        fit=recipe.fit,
+        query=recipe.query,
+        precision=recipe.precision,
+        layer=str(recipe.layer),
+        head="all" if recipe.head is None else str(recipe.head),
+    )
+
+
+def recipe_file(place: str) -> Path:
+    """A folder stands for the recipe.json in it."""
+    path = Path(place)
+    return path / "recipe.json" if path.is_dir() else path
