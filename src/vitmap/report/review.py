@@ -52,6 +52,7 @@ class Sheet:
     pictures: int
     min_area: int
     merge: int
+    grounds: str  # what the threshold rests on
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +103,7 @@ def _about(sheet: Sheet) -> dict[str, Any]:
         "cut": [sheet.cut.kind, sheet.cut.value],
         "threshold": sheet.threshold,
         "label": sheet.label,
+        "grounds": sheet.grounds,
         "minArea": sheet.min_area,
         "merge": sheet.merge,
         "colors": base64.b64encode(colors.tobytes()).decode("ascii"),

@@ -109,6 +109,7 @@ def _sheet(place: Workplace, lot: str, summary: Summary) -> Sheet:
         pictures=summary.pictures,
         min_area=settings.min_area,
         merge=settings.merge,
+        grounds=terms.grounds,
     )
 
 

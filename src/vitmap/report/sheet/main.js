@@ -151,7 +151,7 @@ $("remark").addEventListener("input", remarked);
 $("list").addEventListener("scroll", drawRows);
 $("search").addEventListener("input", () => { chosen.text = $("search").value; arrange(); });
 $("decided").addEventListener("change", () => { chosen.decision = $("decided").value; arrange(); });
-$("sort").addEventListener("change", () => { chosen.sort = $("sort").value; arrange(); reveal(); drawRows(); });
+$("sort").addEventListener("change", () => { chosen.sort = $("sort").value; $("list").scrollTop = 0; arrange(); });
 $("opacity").addEventListener("input", () => { $("opacity-said").textContent = `${$("opacity").value}%`; redraw(); });
 for (const name of ["threshold", "threshold-number"]) $(name).addEventListener("input", (event) => cutFrom(event.target.value));
 $("cut").addEventListener("change", () => setCut($("cut").value, $("cut").value === sheet.cut[0] ? sheet.cut[1] : $("cut").value === "mass" ? 0.6 : sheet.limits[1] / 2));
@@ -189,7 +189,8 @@ canvas.addEventListener("pointermove", (event) => {
   sayUnder(event);
 });
 canvas.addEventListener("pointerleave", () => ($("under").textContent = ""));
-window.addEventListener("resize", () => { fitWhole(); drawRows(); });
+new ResizeObserver(fitWhole).observe(canvas);
+new ResizeObserver(drawRows).observe($("list"));
 window.addEventListener("storage", (event) => {
   if (event.key !== KEY) return;
   decisions = stored() || decisions;
@@ -201,7 +202,8 @@ document.title = `Review: ${sheet.title}`;
 $("title").textContent = sheet.title;
 const regionRule = sheet.cut[0] === "mass" ? `${100 * sheet.cut[1]}% of the mass` : `at or above ${inUnit(sheet.cut[1])}`;
 $("subtitle").textContent = `${sheet.reading}, ${sheet.unit} · regions: ${regionRule} · ${sheet.model}`;
-$("caveat").textContent = sheet.caveat + (sheet.threshold === null ? " No verdicts: these maps were not held against good pictures." : "");
+const grounds = sheet.threshold === null ? "No verdicts: these maps were not held against good pictures." : sheet.grounds && `Verdict defect: a score ${sheet.grounds}.`;
+$("caveat").textContent = [sheet.caveat, grounds].filter(Boolean).join(" ");
 $("opacity-said").textContent = `${$("opacity").value}%`;
 loadDecisions();
 drawLegend();

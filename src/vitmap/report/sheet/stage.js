@@ -37,7 +37,7 @@ function wantFull(found) {
 const pixelRatio = () => window.devicePixelRatio || 1;
 
 function fitWhole() {
-  const found = picture(stage.i);
+  const found = stage.i < 0 ? null : picture(stage.i);
   if (!found) return;
   const [width, height] = found.size;
   stage.fit = Math.min(canvas.clientWidth / width, canvas.clientHeight / height) || 1;
