@@ -38,7 +38,7 @@ class Cut:
     def __str__(self) -> str:
         """What counts as a region, in words."""
         if self.kind == "level":
-            return f"patches at or above {self.value:g}"
+            return f"patches at or above {self.value:.4g}"
         return f"the fewest patches with {100 * self.value:g}% of the mass"
 
     def mask(self, values: Float[np.ndarray, "gy gx"]) -> Bool[np.ndarray, "gy gx"]:

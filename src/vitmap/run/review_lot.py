@@ -13,6 +13,7 @@ from vitmap.export.cvat import write_cvat
 from vitmap.export.finding import DEFECT, GOOD, Finding, Lost
 from vitmap.export.label_studio import write_label_studio
 from vitmap.export.regions_csv import write_pictures, write_regions
+from vitmap.render.heads import display_name
 from vitmap.render.scale import PERCENTILE
 from vitmap.report.review import Card, Sheet, write_page
 from vitmap.run.lot import digest_of
@@ -96,7 +97,7 @@ def _sheet(place: Workplace, lot: str, summary: Summary) -> Sheet:
     return Sheet(
         lot=lot,
         title=place.lot.title,
-        model=str(place.about["model"]["model"]),
+        model=display_name(str(place.about["model"]["model"])),
         reading=terms.label,
         unit=terms.unit,
         scale=scale.name,

@@ -24,6 +24,7 @@ function drawFacts() {
     ? [
         ["Score", inUnit(row.score)],
         ...(sheet.threshold === null ? [] : [["Threshold", inUnit(sheet.threshold)]]),
+        ["Unit", sheet.unit],
         ["Size", `${found.size[0]} × ${found.size[1]} px`],
         ["Patches", `${found.grid[0]} × ${found.grid[1]}`],
         ...(found.notes.length ? [["Notes", found.notes.join("; ")]] : []),
@@ -89,8 +90,8 @@ function setCut(kind, value) {
   Object.assign($("threshold-number"), { ...slider, max: share ? 100 : "", step: share ? 1 : "any" });
   const shown = share ? 100 * value : value;
   $("threshold").value = shown;
-  if (document.activeElement !== $("threshold-number")) $("threshold-number").value = Number(shown.toPrecision(6));
-  $("threshold-unit").textContent = share ? "%" : sheet.unit;
+  if (document.activeElement !== $("threshold-number")) $("threshold-number").value = Number(shown.toPrecision(4));
+  $("threshold-unit").textContent = share ? "%" : sheet.unit.startsWith("×") ? "×" : "";
   $("cut").value = kind;
   $("threshold-reset").hidden = kind === sheet.cut[0] && value === sheet.cut[1];
   redraw();

@@ -59,5 +59,4 @@ function level(value) {
 }
 
 const short = (value) => String(Number(Number(value).toPrecision(3)));
-const signed = sheet.limits[0] < 0;
-const inUnit = (value) => (sheet.unit.startsWith("×") ? `${short(value)}×` : `${short(value)} ${sheet.unit}`);
+const inUnit = (value) => (sheet.unit.startsWith("×") ? `${short(value)}×` : short(value));

@@ -137,7 +137,7 @@ function drawBoxes(found, ratio) {
     const [x0, y0, x1, y1] = region.box;
     const [left, top] = [(stage.x + x0 * stage.scale) * ratio - 3 * ratio, (stage.y + y0 * stage.scale) * ratio - 3 * ratio];
     const [wide, tall] = [(x1 - x0) * stage.scale * ratio + 6 * ratio, (y1 - y0) * stage.scale * ratio + 6 * ratio];
-    for (const [color, width] of [["#000a", 4], ["#ff3399", 2]]) {
+    for (const [color, width] of [["#000a", 4], ["#ff8a1f", 2]]) {
       context.strokeStyle = color;
       context.lineWidth = width * ratio;
       context.strokeRect(left, top, wide, tall);
@@ -145,9 +145,9 @@ function drawBoxes(found, ratio) {
     const text = String(n + 1);
     const room = context.measureText(text).width + 8 * ratio;
     const above = Math.max(0, top - 17 * ratio);
-    context.fillStyle = "#ff3399";
+    context.fillStyle = "#ff8a1f";
     context.fillRect(left - ratio, above, room, 17 * ratio);
-    context.fillStyle = "#fff";
+    context.fillStyle = "#1b1206";
     context.fillText(text, left + 3 * ratio, above + 13 * ratio);
   });
 }
