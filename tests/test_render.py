@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -16,8 +17,9 @@ from vitmap.errors import UsageError
 from vitmap.geometry import View
 from vitmap.maps import AttentionMaps, Prediction, Source
 from vitmap.query import Query
+from vitmap.render import fonts
 from vitmap.render.colormap import palette
-from vitmap.render.fonts import runs
+from vitmap.render.fonts import runs, undrawable, use_font
 from vitmap.render.heads import _cell_size, _size, display_name
 from vitmap.render.overlay import cut_out, overlay
 from vitmap.render.page import dots
@@ -250,3 +252,32 @@ def test_a_file_name_is_drawn_as_it_is_or_with_a_question_mark() -> None:
     assert plain == ("nr. ", "DejaVu Sans")
     assert wide == ("??", "DejaVu Sans") or (wide[0] == "検査" and wide[1] != "DejaVu Sans")
     assert suffix == (".jpg", "DejaVu Sans")
+
+
+def test_a_font_that_is_named_draws_what_the_plain_one_lacks(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from matplotlib import font_manager
+
+    wide = [f for f in font_manager.findSystemFonts() if {0x691C, 0x67FB} <= set(glyphs_of(f))]
+    if not wide:
+        pytest.skip("no Japanese font on this machine (apt-get install fonts-ipaexfont-gothic)")
+    monkeypatch.setenv("VITMAP_FONT", "")
+    use_font(wide[0])
+    assert [part for part, _ in runs("a検査", 12)] == ["a", "検査"]
+    [_, (_, font)] = runs("a検査", 12)
+    assert Path(font.path) == Path(wide[0])
+    assert undrawable("検査 7\ue000") == "\ue000"
+    (tmp_path / "no.ttf").write_text("no font", encoding="utf-8")
+    with pytest.raises(UsageError, match="not a font that can be read"):
+        use_font(tmp_path / "no.ttf")
+    monkeypatch.undo()
+    for cached in (fonts._file, fonts._named):
+        cached.cache_clear()
+
+
+def glyphs_of(path: str) -> set[int]:
+    try:
+        return set(fonts.FT2Font(path).get_charmap())
+    except (OSError, RuntimeError):
+        return set()

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 def run(arguments: Sequence[str]) -> int:
     """Parse, run, print; returns the exit code."""
     options = _parse(list(arguments))
+    if options.font:
+        from vitmap.render.fonts import use_font
+
+        use_font(options.font)
     if options.replay:
         _require_alone(options)
     if not options.replay and not options.images:
@@ -42,7 +46,7 @@ def _given(options: argparse.Namespace) -> dict[str, object]:
 
 def _require_alone(options: argparse.Namespace) -> None:
     """A replay does what its record says: nothing else may be asked of it."""
-    allowed = {"replay", "out", "json", "quiet", "debug"}
+    allowed = {"replay", "out", "json", "quiet", "debug", "font"}
     for name in _given(options):
         if name not in allowed:
             what = "pictures" if name == "images" else f"--{name.replace('_', '-')}"
@@ -119,7 +123,19 @@ def _told(outcome: Outcome, options: argparse.Namespace) -> Outcome:
         traceback.print_exception(outcome.error)
     if outcome.error is not None or not options.quiet:
         (as_json if options.json else as_text)(outcome)
+    if outcome.error is None and not options.quiet:
+        _say_undrawable(outcome)
     return outcome
+
+
+def _say_undrawable(outcome: Outcome) -> None:
+    from vitmap.render.fonts import undrawable
+
+    if signs := undrawable(outcome.path.name):
+        complain(
+            f"{outcome.path}: no installed font can draw {signs}: the figure shows question marks. "
+            "Install one, or name one with --font FILE."
+        )
 
 
 def glue(arguments: Sequence[str]) -> list[str]:

@@ -149,6 +149,12 @@ def _add_look(group: argparse._ArgumentGroup) -> None:
         "--colormap", default="viridis", metavar="NAME", help="of matplotlib (default: viridis)"
     )
     group.add_argument(
+        "--font",
+        metavar="FILE",
+        help="draws the letters that the figure's own font lacks (default: VITMAP_FONT, or an "
+        "installed font that has them)",
+    )
+    group.add_argument(
         "--at",
         default="photo",
         metavar="photo|model",

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -11,6 +14,8 @@ from pathlib import Path
 import matplotlib
 from matplotlib.ft2font import FT2Font
 from PIL import ImageFont
+
+from vitmap.errors import UsageError
 
 # Many of the fonts below have no bold cut: the plain one will do, and nobody needs to be told.
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
@@ -32,6 +37,7 @@ _WIDE = [  # families with Japanese, Chinese or Korean glyphs, by system
     "Arial Unicode MS",
 ]
 
+_VARIABLE = "VITMAP_FONT"
 _SHAPED = "\u0590", "\u1fff"  # Hebrew, Arabic, Hindi … : letters depend on their neighbours
 _File = tuple[str, int]  # a font's path, and which of the fonts in it
 
@@ -56,7 +62,57 @@ def _file(character: str, cut: str) -> _File | None:
     """The first font that has the character; beyond the plain one they are sought when needed."""
     if ord(character) in _glyphs(_plain(cut)):
         return _plain(cut)
-    return next((file for file in _wide(cut) if ord(character) in _glyphs(file)), None)
+    known = (file for file in [*_named(), *_wide(cut)] if ord(character) in _glyphs(file))
+    return next(known, None) or _any(character)
+
+
+def use_font(path: str | Path) -> None:
+    """Draw what the plain font lacks with this one; also the environment's VITMAP_FONT.
+
+    Raises UsageError for what is no font.
+    """
+    try:
+        ImageFont.truetype(str(path), 12)
+    except OSError as error:
+        raise UsageError(
+            f"{path}: not a font that can be read: expected a .ttf, .otf or .ttc file."
+        ) from error
+    os.environ[_VARIABLE] = str(path)
+    for cached in (_file, _named):
+        cached.cache_clear()
+
+
+def undrawable(text: str) -> str:
+    """The characters of a text that no font here can draw; figures show question marks for them.
+
+    >>> undrawable("part 7, 60 %")
+    ''
+    """
+    return "".join(dict.fromkeys(sign for sign in text if _file(sign, "") is None))
+
+
+@cache
+def _named() -> list[_File]:
+    """The font that the user names."""
+    path = os.environ.get(_VARIABLE)
+    if not path or not Path(path).is_file():
+        return []
+    return [(path, 0)]
+
+
+@cache
+def _any(character: str) -> _File | None:
+    """Whatever installed font has the character: also one that came since matplotlib looked."""
+    from matplotlib import font_manager
+
+    if unicodedata.category(character)[0] == "C":  # control signs, and what icon fonts make of them
+        return None
+    for path in sorted(font_manager.findSystemFonts()):
+        with suppress(OSError, RuntimeError):  # some hold bitmaps of one size alone
+            ImageFont.truetype(path, 13)
+            if ord(character) in _glyphs((path, 0)):
+                return path, 0
+    return None
 
 
 @cache
