@@ -25,22 +25,26 @@ if TYPE_CHECKING:
     from vitmap.models.torchvision import from_torchvision
     from vitmap.query import Query
     from vitmap.rank.recipe import Recipe, read_recipe
+    from vitmap.regions import Cut, Region, find_regions
     from vitmap.render.heads import draw_heads
 
 _HOMES = {
     "AttentionMaps": "maps",
+    "Cut": "regions",
     "Heatmap": "maps",
     "PatchMap": "maps",
     "Photo": "images",
     "Prediction": "maps",
     "Query": "query",
     "Recipe": "rank.recipe",
+    "Region": "regions",
     "Source": "maps",
     "View": "geometry",
     "VitmapError": "errors",
     "attend": "methods.attention",
     "attend_batch": "methods.attention",
     "draw_heads": "render.heads",
+    "find_regions": "regions",
     "from_timm": "models.timm",
     "from_torchvision": "models.torchvision",
     "from_transformers": "models.hf",
@@ -55,18 +59,21 @@ _HOMES = {
 
 __all__ = [
     "AttentionMaps",
+    "Cut",
     "Heatmap",
     "PatchMap",
     "Photo",
     "Prediction",
     "Query",
     "Recipe",
+    "Region",
     "Source",
     "View",
     "VitmapError",
     "attend",
     "attend_batch",
     "draw_heads",
+    "find_regions",
     "from_timm",
     "from_torchvision",
     "from_transformers",

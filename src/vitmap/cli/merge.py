@@ -38,7 +38,10 @@ def run(arguments: Sequence[str]) -> int:
         place.settle_scale()
         behind: Drawing = Behind()
         wanted = not options.quiet
-        with closing(behind), closing(Progress(len(place.lot.own), wanted=wanted)) as progress:
+        with (
+            closing(behind),
+            closing(Progress(len(place.lot.own), wanted=wanted, steps=1)) as progress,
+        ):
             for outcome in draw_waiting(place, behind, progress.step):
                 with progress.aside():
                     if options.debug:

@@ -64,7 +64,10 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _work(work: Review, options: argparse.Namespace) -> None:
-    with closing(Progress(len(work.lot.own), wanted=not options.quiet)) as progress:
+    # With a scale from the lot itself, pictures are drawn in a second pass.
+    steps = 1 if work.place.scale else 2
+    pictures = len(work.lot.own)
+    with closing(Progress(pictures, wanted=not options.quiet, steps=steps)) as progress:
         for outcome in work.outcomes(progress.step):
             with progress.aside():
                 if options.debug:

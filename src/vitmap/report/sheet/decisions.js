@@ -32,7 +32,8 @@ function lose() {
   $("warning").hidden = false;
 }
 
-const decisionOf = (row) => decisions[row.file] || { decision: "", remark: "" };
+const decisionOf = (row) =>
+  Object.hasOwn(decisions, row.file) ? decisions[row.file] : { decision: "", remark: "" };
 
 // Another tab may have decided on other pictures of the lot meanwhile: only this one is replaced.
 function decideOn(row, change) {
