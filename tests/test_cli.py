@@ -92,7 +92,9 @@ def two_pictures(tiny_classifier: Path, draw: Callable[..., Path], out: Path) ->
 def test_a_run_where_all_is_ascii(two_pictures: list[str], out: Path) -> None:
     done = python("-m", "vitmap", *two_pictures, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     text = done.stdout.decode("ascii")
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.returncode == 0
+    said = done.stderr.decode("ascii").splitlines()  # of a face that few fonts have, at most
+    assert all("no installed font can draw" in line for line in said)
     assert "good.png: 60 x 40 px" in text
     assert "\\u732b\\xe9\\U0001f642.png: 60 x 40 px" in text
     assert left_in(out) == {"猫é🙂", "good", "run.json"}
