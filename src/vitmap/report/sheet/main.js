@@ -45,7 +45,7 @@ function regionButton(region, n) {
   button.append(element("span", "number", String(n + 1)), element("span", "", `peak ${inUnit(region.peak)}`));
   const [x0, y0, x1, y1] = region.box;
   button.append(element("small", "", `${x1 - x0} × ${y1 - y0} px at ${x0}, ${y0}; ${short(100 * region.mass)}% of the mass`));
-  button.addEventListener("click", () => zoomTo(region.box, 2.2));
+  button.addEventListener("click", () => zoomToRegion(region));
   line.append(button);
   return line;
 }
@@ -139,7 +139,7 @@ document.addEventListener("keydown", (event) => {
   const sliding = event.target.matches("input[type=range]") && event.key.startsWith("Arrow");
   if (typing || sliding || event.ctrlKey || event.metaKey || event.altKey || $("help").open) return;
   const region = /^[1-9]$/.test(event.key) && current >= 0 && picture(current)?.regions[event.key - 1];
-  const act = region ? () => zoomTo(region.box, 2.2) : KEYS[event.key] || KEYS[event.key.toLowerCase()];
+  const act = region ? () => zoomToRegion(region) : KEYS[event.key] || KEYS[event.key.toLowerCase()];
   if (!act) return;
   event.preventDefault();
   act();

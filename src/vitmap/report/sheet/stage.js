@@ -53,6 +53,13 @@ function zoomTo([x0, y0, x1, y1], room) {
   redraw();
 }
 
+// With something around it: a spot alone tells little.
+function zoomToRegion({ box: [x0, y0, x1, y1] }) {
+  const least = 0.12 * Math.max(...picture(stage.i).size);
+  const [dx, dy] = [(least - (x1 - x0)) / 2, (least - (y1 - y0)) / 2].map((more) => Math.max(0, more));
+  zoomTo([x0 - dx, y0 - dy, x1 + dx, y1 + dy], 2.2);
+}
+
 function zoomBy(factor, x = canvas.clientWidth / 2, y = canvas.clientHeight / 2) {
   const scale = Math.max(stage.fit / 4, Math.min(Math.max(64, stage.fit), stage.scale * factor));
   stage.x = x - ((x - stage.x) * scale) / stage.scale;
