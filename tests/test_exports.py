@@ -225,8 +225,7 @@ def test_any_mask_survives_labelme(tmp_path: Path, mask: np.ndarray) -> None:
 
 def test_csv_has_a_line_a_picture_and_a_line_a_region(tmp_path: Path) -> None:
     findings = lot()
-    regions_csv.write_pictures(tmp_path / "pictures.csv", findings)
-    regions_csv.write_regions(tmp_path / "regions.csv", findings)
+    regions_csv.write_tables(tmp_path / "pictures.csv", tmp_path / "regions.csv", findings)
     assert (tmp_path / "pictures.csv").read_bytes()[:3] == b"\xef\xbb\xbf"
     pictures, regions = (read_csv(tmp_path / f"{name}.csv") for name in ("pictures", "regions"))
     assert [line["picture"] for line in pictures] == [found.file for found in findings]
@@ -250,7 +249,7 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 def test_hostile_names_do_no_harm(tmp_path: Path) -> None:
     findings = [finding_of(AWKWARD["a hook"], f"h{n}", file=name) for n, name in enumerate(HOSTILE)]
-    regions_csv.write_pictures(tmp_path / "pictures.csv", findings)
+    regions_csv.write_tables(tmp_path / "pictures.csv", tmp_path / "regions.csv", findings)
     names = [line["picture"] for line in read_csv(tmp_path / "pictures.csv")]
     assert names == [HOSTILE[0], "'=1+1.png", HOSTILE[2], HOSTILE[3], "b\\udcff.png"]
     coco.write_coco(tmp_path / "coco.json", findings, "defect")

@@ -45,7 +45,6 @@ SHEET = Sheet(
     threshold=5.0,
     label="傷",
     colormap="viridis",
-    pictures=COUNT,
     min_area=0,
     merge=0,
     grounds="",

@@ -68,7 +68,11 @@ def recipe(tiny_classifier: Path, draw: Callable[..., Path], tmp_path: Path) -> 
 
 @pytest.fixture
 def review(
-    recipe: Recipe, lot: Path, out: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    recipe: Recipe,  # noqa: ARG001 (it is there for its files)
+    lot: Path,
+    out: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> Callable[..., Said]:
     call: Command = command(capfd)
 

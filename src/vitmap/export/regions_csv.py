@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from vitmap.export.finding import Finding, Lost
-from vitmap.export.spreadsheet import Cell, write_sheet
+from vitmap.export.spreadsheet import Cell, opened_sheet
 
 PICTURES = (
     "picture",
@@ -42,14 +42,17 @@ REGIONS = (
 )
 
 
-def write_pictures(path: Path, findings: Iterable[Finding | Lost]) -> None:
-    """A line a picture, failed ones included; sizes and places in the photo's own pixels."""
-    write_sheet(path, PICTURES, map(_picture, findings))
+def write_tables(pictures: Path, regions: Path, findings: Iterable[Finding | Lost]) -> None:
+    """Both files in one go; sizes and places in the photo's own pixels.
 
-
-def write_regions(path: Path, findings: Iterable[Finding | Lost]) -> None:
-    """A line a region, the hottest of a picture first; box ends (x1, y1) are exclusive."""
-    write_sheet(path, REGIONS, _regions(findings))
+    Failed pictures have a line too. The hottest region of a picture comes first, and box ends (x1,
+    y1) are exclusive.
+    """
+    with opened_sheet(pictures, PICTURES) as one, opened_sheet(regions, REGIONS) as other:
+        for found in findings:
+            one([_picture(found)])
+            if isinstance(found, Finding):
+                other(_regions(found))
 
 
 def _picture(found: Finding | Lost) -> list[Cell]:
@@ -78,14 +81,11 @@ def _picture(found: Finding | Lost) -> list[Cell]:
     ]
 
 
-def _regions(findings: Iterable[Finding | Lost]) -> Iterator[list[Cell]]:
-    for found in findings:
-        if isinstance(found, Lost):
-            continue
-        for number, region in enumerate(found.regions, start=1):
-            (x0, y0, x1, y1), (x, y) = region.box, region.at
-            mass, peak = _short(region.mass), _short(region.peak)
-            yield [found.file, number, x0, y0, x1, y1, region.area, mass, peak, found.unit, x, y]
+def _regions(found: Finding) -> Iterator[list[Cell]]:
+    for number, region in enumerate(found.regions, start=1):
+        (x0, y0, x1, y1), (x, y) = region.box, region.at
+        mass, peak = _short(region.mass), _short(region.peak)
+        yield [found.file, number, x0, y0, x1, y1, region.area, mass, peak, found.unit, x, y]
 
 
 def _short(value: float) -> float:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 # The wide forms are what a Japanese spreadsheet takes for the same signs.
@@ -14,10 +15,23 @@ Cell = str | int | float
 
 def write_sheet(path: Path, header: Sequence[str], lines: Iterable[Sequence[Cell]]) -> None:
     """A header and lines; numbers in full, texts made harmless."""
+    with opened_sheet(path, header) as write:
+        write(lines)
+
+
+@contextmanager
+def opened_sheet(
+    path: Path, header: Sequence[str]
+) -> Iterator[Callable[[Iterable[Sequence[Cell]]], None]]:
+    """What writes lines below a header, a few at a time."""
     with path.open("w", encoding="utf-8-sig", errors="backslashreplace", newline="") as file:
         sheet = csv.writer(file)
-        sheet.writerow([harmless(name) for name in header])
-        sheet.writerows([harmless(cell) for cell in line] for line in lines)
+
+        def write(lines: Iterable[Sequence[Cell]]) -> None:
+            sheet.writerows([harmless(cell) for cell in line] for line in lines)
+
+        write([header])
+        yield write
 
 
 def harmless(cell: Cell) -> Cell:

@@ -49,7 +49,6 @@ class Sheet:
     threshold: float | None
     label: str
     colormap: str
-    pictures: int
     min_area: int
     merge: int
     grounds: str  # what the threshold rests on

@@ -28,6 +28,14 @@ def remove_files(out: Path, name: str, kept: set[str] | frozenset[str] = frozens
         (out / place).unlink(missing_ok=True)
 
 
+def remove_partials(out: Path, state: Path) -> None:
+    """What a killed run left half-written, wherever a review writes."""
+    for folder in {out, out / JOURNAL, state, *folders(out)}:
+        for partial in folder.glob(".*.partial*"):
+            if partial.is_file():
+                partial.unlink()
+
+
 def _places(name: str) -> set[str]:
     return {place.format(name) for places in EXPORTS.values() for place in places if "{}" in place}
 

@@ -78,7 +78,7 @@ def thumbnail(photo: UInt8[np.ndarray, "y x 3"], room: int) -> bytes:
     """The photo as a small JPEG that fits into some bytes."""
     room = min(_MOST, max(_LEAST, room))
     image = Image.fromarray(photo)
-    image.thumbnail((THUMB, THUMB), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    image.thumbnail((THUMB, THUMB), Image.Resampling.HAMMING, reducing_gap=1.5)
     while True:
         for quality in _QUALITIES:
             file = io.BytesIO()

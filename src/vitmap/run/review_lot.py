@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from vitmap.export.coco import write_coco
 from vitmap.export.cvat import write_cvat
 from vitmap.export.finding import DEFECT, GOOD, Finding, Lost
 from vitmap.export.label_studio import write_label_studio
-from vitmap.export.regions_csv import write_pictures, write_regions
+from vitmap.export.regions_csv import write_tables
 from vitmap.render.heads import display_name
 from vitmap.render.scale import PERCENTILE
 from vitmap.report.review import Card, Sheet, write_page
@@ -45,14 +46,25 @@ def write_lot(place: Workplace, command: Sequence[str]) -> Summary:
     """
     entries: list[dict[str, Any]] = []
     summary = Summary()
-    for found in place.findings():
-        entries.append(_entry(found))
-        _count(summary, found)
-    lot = digest_of([[entry["picture"], entry.get("sha256")] for entry in entries])
-    files: list[str] = []
     said: list[str] = []
-    if not place.sharded:
-        for name, write in _writers(place, lot, summary, said).items():
+    lot = digest_of([[file, sha256] for file, sha256 in place.contents()])
+
+    def counted(cards: Iterator[Card | Lost]) -> Iterator[Card | Lost]:
+        for card in cards:
+            found = card if isinstance(card, Lost) else card.found
+            entries.append(_entry(found))
+            _count(summary, found)
+            yield card
+
+    files: list[str] = []
+    if place.sharded:
+        deque(counted(_cards(place)), maxlen=0)
+    else:
+        files += _write_tables(place)
+        sheet = _sheet(place, lot)
+        writers = _writers(place, said)
+        writers[PAGE] = lambda path: write_page(path, sheet, counted(_cards(place)))
+        for name, write in writers.items():
             with writing(place.out / name):
                 aside(place.out / name, write)
             files.append(name)
@@ -61,10 +73,21 @@ def write_lot(place: Workplace, command: Sequence[str]) -> Summary:
     return summary
 
 
-def _writers(
-    place: Workplace, lot: str, summary: Summary, said: list[str]
-) -> dict[str, Callable[[Path], None]]:
-    """The file's name → what writes it."""
+def _write_tables(place: Workplace) -> list[str]:
+    """Both CSV files at once, since what they say is found at once."""
+    if "csv" not in place.settings.exports:
+        return []
+    first, second = (place.out / name for name in EXPORTS["csv"])
+    with writing(first):
+        aside(
+            first,
+            lambda one: aside(second, lambda two: write_tables(one, two, place.findings())),
+        )
+    return list(EXPORTS["csv"])
+
+
+def _writers(place: Workplace, said: list[str]) -> dict[str, Callable[[Path], None]]:
+    """The name of each annotation file that is asked for → what writes it."""
     settings, terms = place.settings, place.terms
     label, about = settings.label, f"vitmap {__version__}, {terms.label}, {terms.unit}"
 
@@ -75,8 +98,6 @@ def _writers(
         write_coco(path, place.findings(), label, description=about)
 
     writers: dict[str, Callable[[Path], None]] = {
-        "pictures.csv": lambda path: write_pictures(path, place.findings()),
-        "regions.csv": lambda path: write_regions(path, place.findings()),
         "coco.json": coco,
         "coco-polygons.json": polygons,
         "label-studio.json": lambda path: write_label_studio(
@@ -84,13 +105,11 @@ def _writers(
         ),
         "cvat.xml": lambda path: write_cvat(path, place.findings(), label),
     }
-    wanted = [name for kind in settings.exports for name in EXPORTS[kind] if "{}" not in name]
-    chosen = {name: writers[name] for name in wanted}
-    chosen[PAGE] = lambda path: write_page(path, _sheet(place, lot, summary), _cards(place))
-    return chosen
+    wanted = [name for kind in settings.exports for name in EXPORTS[kind] if name in writers]
+    return {name: writers[name] for name in wanted}
 
 
-def _sheet(place: Workplace, lot: str, summary: Summary) -> Sheet:
+def _sheet(place: Workplace, lot: str) -> Sheet:
     scale, terms, settings = place.scale, place.terms, place.settings
     assert scale is not None
     assert scale.upper is not None
@@ -107,7 +126,6 @@ def _sheet(place: Workplace, lot: str, summary: Summary) -> Sheet:
         threshold=terms.threshold,
         label=settings.label,
         colormap=settings.colormap,
-        pictures=summary.pictures,
         min_area=settings.min_area,
         merge=settings.merge,
         grounds=terms.grounds,

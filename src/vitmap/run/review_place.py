@@ -28,6 +28,7 @@ from vitmap.run.review_earlier import (
     lot_files_of,
     remarks_on,
     remove_files,
+    remove_partials,
 )
 from vitmap.run.review_files import State, relative, write_files
 from vitmap.run.review_finding import finding_of, fixed_scale
@@ -78,15 +79,7 @@ class Workplace:
 
     def begin(self) -> None:
         """Clear away what a killed run left half-written, and say what this one is about."""
-        for folder in {
-            self.out,
-            self.out / JOURNAL,
-            self.state_path("").parent,
-            *folders(self.out),
-        }:
-            for partial in folder.glob(".*.partial*"):
-                if partial.is_file():
-                    partial.unlink()
+        remove_partials(self.out, self.state_path("").parent)
         for name in self.journal.names("failed"):  # they are tried again
             self.journal.drop("failed", name)
         plan = {
@@ -205,6 +198,14 @@ class Workplace:
             yield Lost(member.file, error) if error is not None else self.finding(member)[0]
         for given, why in self.lot.lost:
             yield Lost(given, why)
+
+    def contents(self) -> Iterator[tuple[str, str | None]]:
+        """Each picture's place and digest; None for what failed, which has none for sure."""
+        for member in self.lot.own:
+            lost = self.error_of(member) is not None
+            yield member.file, None if lost else self._fact(member)["sha256"]
+        for given, _ in self.lot.lost:
+            yield given, None
 
     def state(self, member: Member) -> State:
         """The heat and the thumbnail; raises InputError where they are damaged."""
