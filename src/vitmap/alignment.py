@@ -106,11 +106,16 @@ def correlation(standard: Plane, measured: Plane, y: int, x: int) -> float:
     first, second = a[::step, ::step].ravel(), b[::step, ::step].ravel()
     means = float(first.mean()), float(second.mean())
     first, second = first - first.dtype.type(means[0]), second - second.dtype.type(means[1])
-    powers = float(first @ first), float(second @ second)
+    powers = _dot(first, first), _dot(second, second)
     floors = [first.size * (_FLAT * mean) ** 2 for mean in means]
     if any(power <= floor for power, floor in zip(powers, floors, strict=True)):
         return 0.0
-    return float(first @ second) / (powers[0] * powers[1]) ** 0.5
+    return _dot(first, second) / (powers[0] * powers[1]) ** 0.5
+
+
+def _dot(first: np.ndarray, second: np.ndarray) -> float:
+    """Not by BLAS: its threads would go on spinning beside a model's own, and slow it by a half."""
+    return float(np.einsum("i,i->", first, second))
 
 
 def overlap(standard: Plane, measured: Plane, y: int, x: int) -> tuple[Plane, Plane]:

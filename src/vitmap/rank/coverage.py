@@ -20,6 +20,8 @@ def truth_of(mask: Bool[np.ndarray, "y x"], view: View) -> Truth:
     gy, gx = view.grid
     high, wide = np.bincount(rows, minlength=gy), np.bincount(columns, minlength=gx)
     total = np.outer(high, wide).ravel().astype(np.int64)
+    if not mask.any():
+        return Truth(total, np.zeros_like(total), np.empty((0, 3), dtype=np.int64))
     y, x = np.nonzero(mask)
     patches = rows[y] * gx + columns[x]
     defect = np.bincount(patches, minlength=gy * gx).astype(np.int64)

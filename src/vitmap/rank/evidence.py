@@ -42,7 +42,7 @@ def gather(paths: Sequence[Path], field: Field, split: Split, level: str) -> Ite
             counts = None
             if pixels is not None:
                 counts = _line(pixels, candidate.stored - lines.start)
-                counts = counts.folded() if candidate.kind == EITHER else counts
+                counts = (counts.folded() if candidate.kind == EITHER else counts).dense()
             yield measured.evidence(candidate, number, counts)
 
 
@@ -81,7 +81,7 @@ class _Measured:
         counts = np.zeros((2, len(self.split.fold), BINS), dtype=np.int64)
         bins = _ranks(self.scores[:, number])
         np.add.at(counts, (self.good.astype(int), self.split.unit, bins), 1)
-        pictures = Histogram(counts[0], counts[1], np.zeros_like(counts[0]))
+        pictures = Histogram(counts[0], counts[1], np.zeros_like(counts[0])).dense()
         return Evidence(candidate, pixels, pictures, self.sums[number], self.masked)
 
 

@@ -162,11 +162,12 @@ def _score_all(
         names += PICTURE_METRICS
     found = []
     for evidence in gather(paths, field, split, level):
-        whole = {name: float(score(name, evidence, weights[:1])[0]) for name in names}
-        _, train, test, all_draws, own = np.split(
+        first, train, test, all_draws, own = np.split(
             score(by, evidence, weights),
             np.cumsum([1, folds, folds, len(draws)]),
         )
+        rest = {n: float(score(n, evidence, weights[:1])[0]) for n in names if n != by}
+        whole = {name: rest[name] if name != by else float(first[0]) for name in names}
         by_fold = own.reshape(folds, len(draws)).T
         found.append(_Scored(evidence.candidate, whole, all_draws, train, test, by_fold))
     return found

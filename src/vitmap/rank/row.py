@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int64, UInt16
+from jaxtyping import Bool, Float, Float32, Int64, Shaped, UInt16
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -108,8 +108,7 @@ def measure(
     if truth is None or not truth.defect.any():
         return found
     positive = np.maximum(values, 0)
-    inside = positive.astype(np.float64) @ truth.defect
-    whole = positive.astype(np.float64) @ truth.total
+    inside, whole = _sums(positive, truth.defect), _sums(positive, truth.total)
     found[:, MASS] = np.divide(inside, whole, out=np.zeros_like(inside), where=whole > 0)
     found[:, HIT] = truth.defect[values.argmax(axis=1)] > 0
     found[:, IOU] = _iou(positive, truth, share)
@@ -121,8 +120,16 @@ def _iou(
 ) -> Float[np.ndarray, " candidate"]:
     kept: Bool[np.ndarray, "candidate 1 patch"] = keep_mass(values[:, None], share)
     marked = kept[:, 0] & (values > 0)
-    common, area = marked @ truth.defect, marked @ truth.total
+    common, area = _sums(marked, truth.defect), _sums(marked, truth.total)
     return common / (area + truth.defect.sum() - common)
+
+
+def _sums(
+    values: Shaped[np.ndarray, "candidate patch"], pixels: Int64[np.ndarray, " patch"]
+) -> Float[np.ndarray, " candidate"]:
+    """Values over pixels, a sum a candidate; only patches that hold some count."""
+    held = np.flatnonzero(pixels)
+    return np.einsum("cp,p->c", values[:, held].astype(np.float64), pixels[held])
 
 
 def write_row(path: Path, row: Row) -> None:

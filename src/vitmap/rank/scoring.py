@@ -74,8 +74,6 @@ def _pooled(name: str, counts: Histogram, weights: Weights) -> Scores:
     }
     first = (counts.overlap if name == "pro" else counts.defect).astype(np.float64)
     good = counts.good.astype(np.float64)
-    held = first.any(axis=0) | good.any(axis=0)  # most bins are empty, and change nothing
-    first, good = first[:, held], good[:, held]
     parts = [
         functions[name](part @ first, part @ good)
         for part in np.array_split(weights, -(-len(weights) // _CHUNK))

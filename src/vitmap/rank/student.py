@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from statistics import NormalDist
 
 _NORMAL = NormalDist()
@@ -28,6 +29,7 @@ def beyond(t: float, free: int) -> float:
     return max(0.0, 1 - ((angle + inside) * 2 / math.pi if odd else inside))
 
 
+@cache
 def widened(share: float, free: int) -> float:
     """A tail's share of the resamples, widened so that it is the share for few pictures too.
 

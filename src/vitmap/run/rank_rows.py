@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import torch
 from jaxtyping import Bool
 from safetensors.numpy import load_file, save
 
@@ -165,7 +166,9 @@ class Rows:
             golden, place, placed = self._golden(known, photo, maps)
         if tokens is not None:
             bank = known.bank if known is not None else None
-            distances = bank.distances(tokens, photo.digest) if bank else own_distances(tokens)
+            distances = own_distances(tokens)
+            if bank is not None:
+                distances = bank.distances(tokens, photo.digest, torch_product)
         heats = heats_of(maps, layout, golden, place, distances)
         truth: Truth | None = truth_of(mask, maps.view) if mask is not None else None
         return Row(
@@ -229,6 +232,11 @@ class Rows:
         self.records.append(
             {"path": str(path.absolute()), "status": "failed", "error": str(failure)}
         )
+
+
+def torch_product(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """A matrix product by the threads that the model uses."""
+    return (torch.from_numpy(first) @ torch.from_numpy(second)).numpy()
 
 
 def _has_truth(sample: Sample) -> bool:
