@@ -348,6 +348,36 @@ def test_shards_merge_into_the_files_of_one_run(
     assert differing(tmp_path / "merged", whole) == {"run.json"}
 
 
+def test_a_merge_that_was_stopped_goes_on_and_follows_its_shards(
+    review: Callable[..., Said],
+    lot: Path,
+    out: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    whole, merge = tmp_path / "whole", command(capfd)
+    review(lot, into=whole)
+    for number in (1, 2):
+        review(lot, "--shard", f"{number}/2")
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("vitmap.run.review_lot.write_lot", stopped)
+        assert merge("merge", out).code != 0
+    assert (out / "journal/plan.json").exists(), "it had begun"
+    assert merge("merge", out).code == 0
+    for number in (1, 2):
+        review(lot, "--shard", f"{number}/2", "--threshold", "2x")
+    review(lot, "--threshold", "2x", into=whole)
+    assert merge("merge", out).code == 0
+    for number in (1, 2):
+        shutil.rmtree(out / f"shard-{number}-of-2")
+    assert differing(out, whole) == {"run.json"}
+
+
 def test_shards_that_do_not_fit_are_refused(
     review: Callable[..., Said], lot: Path, out: Path, tmp_path: Path, capfd: object
 ) -> None:

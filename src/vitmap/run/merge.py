@@ -32,10 +32,11 @@ def find_shards(places: Sequence[Path]) -> list[Shard]:
 
     Raises InputError where one is missing, unfinished, given twice, or of another lot.
     """
+    # The folder around them may hold a merge that was killed: that is a run too, but no shard.
     found = [
         folder
         for place in places
-        for folder in ([place] if _is_run(place) else sorted(place.glob("shard-*-of-*")))
+        for folder in (sorted(filter(_is_run, place.glob("shard-*-of-*"))) or [place])
         if _is_run(folder)
     ]
     if not found:
