@@ -107,6 +107,10 @@ class Recipe:
         taken as lying where the good ones lie. Raises ModelError for maps of another model,
         InputError for another query, or a grid that the good pictures do not have.
         """
+        return self.read(maps, photo)[0]
+
+    def read(self, maps: AttentionMaps, photo: Photo | None = None) -> tuple[Heat, Placed]:
+        """The heat, and where the part was found to lie; raises what `heat` raises."""
         self.require(maps.source)
         if maps.query.text != self.query:
             raise InputError(
@@ -116,17 +120,13 @@ class Recipe:
         heads = "all" if self.head is None else self.head
         uniform = maps.mean(self.layer, heads).uniform
         if self.golden is None:
-            return uniform
+            return uniform, Placed(HERE)
         self._require_grid(uniform.shape)
-        place = self.placed(maps, photo).place
-        away = self.golden.deviations(logs(uniform[None]), place)[0]
-        return np.abs(away) if self.kind == EITHER else away
-
-    def placed(self, maps: AttentionMaps, photo: Photo | None) -> Placed:
-        """Where the part lies, in patches from where the good ones lie."""
-        if self.reference is None or photo is None:
-            return Placed(HERE)
-        return place_of(self.reference, gray_of(photo, maps.view), maps.view)
+        placed = Placed(HERE)
+        if self.reference is not None and photo is not None:
+            placed = place_of(self.reference, gray_of(photo, maps.view), maps.view)
+        away = self.golden.deviations(logs(uniform[None]), placed.place)[0]
+        return np.abs(away) if self.kind == EITHER else away, placed
 
     def score(self, heat: Heat) -> float:
         """The picture's score: the mean over its hottest percent of patches, one at least."""

@@ -43,8 +43,7 @@ def judge(recipe: Recipe, maps: AttentionMaps, photo: Photo, threshold: float) -
 
     Where too few good pictures gave no level, the mask holds a share of the mass, as elsewhere.
     """
-    heat = recipe.heat(maps, photo)
-    placed = recipe.placed(maps, photo)
+    heat, placed = recipe.read(maps, photo)
     known = recipe.level is not None
     positive = np.maximum(heat, 0)
     mask = heat > recipe.level if known else keep_mass(positive, threshold)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from vitmap.maps import AttentionMaps
 from vitmap.rank.recipe import Recipe
 from vitmap.regions import Cut
 from vitmap.run.reading import Heat, Terms
-from vitmap.run.record import pinned
+from vitmap.run.recipe_settings import as_made
 from vitmap.run.review_settings import ReviewSettings
 
 _LOW = -100.0  # deviations: what lies so far below good pictures is below all doubt
@@ -52,9 +51,9 @@ class RecipeReading:
 
     def heat(self, maps: AttentionMaps, photo: Photo) -> tuple[Heat, tuple[str, ...]]:
         """Deviations from good pictures, or multiples of uniform attention."""
-        placed = self.recipe.placed(maps, photo)
+        heat, placed = self.recipe.read(maps, photo)
         doubt = "does not look like the good pictures: not aligned, mind the verdict"
-        return self.recipe.heat(maps, photo), (doubt,) if placed.doubtful else ()
+        return heat, (doubt,) if placed.doubtful else ()
 
     def score(self, heat: Heat) -> float:
         """The mean over the hottest percent of patches."""
@@ -67,19 +66,4 @@ class RecipeReading:
 
 def as_the_recipe_has_it(settings: ReviewSettings, recipe: Recipe) -> ReviewSettings:
     """The recipe's model, size, fit, query, precision, layer and head."""
-    return replace(
-        settings,
-        model=settings.model or pinned(recipe.model, recipe.revision),
-        size=recipe.size,
-        fit=recipe.fit,
-        query=recipe.query,
-        precision=recipe.precision,
-        layer=str(recipe.layer),
-        head="all" if recipe.head is None else str(recipe.head),
-    )
-
-
-def recipe_file(place: str) -> Path:
-    """A folder stands for the recipe.json in it."""
-    path = Path(place)
-    return path / "recipe.json" if path.is_dir() else path
+    return replace(settings, **as_made(recipe, settings.model))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vitmap.errors import UsageError
-from vitmap.rank.recipe import conflicts, read_recipe
+from vitmap.rank.recipe import Recipe, conflicts, read_recipe
 from vitmap.run.record import pinned
 from vitmap.run.settings import Settings
 
@@ -21,8 +21,7 @@ def by_recipe(settings: Settings, given: Mapping[str, Any]) -> Settings:
     Raises InputError for what is no recipe, UsageError for an option that contradicts it.
     """
     assert settings.recipe is not None
-    path = Path(settings.recipe).resolve()
-    path = path / "recipe.json" if path.is_dir() else path
+    path = recipe_file(settings.recipe).resolve()
     recipe = read_recipe(path)
     conflicts(recipe, dict(given))
     for name in _ITS_OWN:
@@ -30,14 +29,27 @@ def by_recipe(settings: Settings, given: Mapping[str, Any]) -> Settings:
             raise UsageError(f"--{name} cannot be chosen with --recipe: leave it out.")
     return replace(
         settings,
+        **as_made(recipe, settings.model),
         recipe=str(path),
-        model=settings.model or pinned(recipe.model, recipe.revision),
         classify=settings.classify and settings.classifier is not None,
-        size=recipe.size,
-        fit=recipe.fit,
-        query=recipe.query,
-        precision=recipe.precision,
-        layer=str(recipe.layer),
-        head="all" if recipe.head is None else str(recipe.head),
         reduce="heads" if recipe.head is None else "none",
     )
+
+
+def as_made(recipe: Recipe, model: str | None) -> dict[str, Any]:
+    """The recipe's model (or the one that was named), size, fit, query, precision, layer, head."""
+    return {
+        "model": model or pinned(recipe.model, recipe.revision),
+        "size": recipe.size,
+        "fit": recipe.fit,
+        "query": recipe.query,
+        "precision": recipe.precision,
+        "layer": str(recipe.layer),
+        "head": "all" if recipe.head is None else str(recipe.head),
+    }
+
+
+def recipe_file(place: str) -> Path:
+    """A folder stands for the recipe.json in it."""
+    path = Path(place)
+    return path / "recipe.json" if path.is_dir() else path

@@ -18,7 +18,8 @@ from vitmap.run.jobs import Outcome
 from vitmap.run.lot import Lot, Member, sha256_of
 from vitmap.run.overlap import Behind, ahead
 from vitmap.run.reading import HeadReading, Reading
-from vitmap.run.recipe_reading import RecipeReading, as_the_recipe_has_it, recipe_file
+from vitmap.run.recipe_reading import RecipeReading, as_the_recipe_has_it
+from vitmap.run.recipe_settings import recipe_file
 from vitmap.run.review_files import State, aside, room_for, thumbnail
 from vitmap.run.review_outcomes import Drawing, draw_waiting, failure, failures
 from vitmap.run.review_place import Workplace
