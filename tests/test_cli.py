@@ -100,6 +100,20 @@ def test_a_run_where_all_is_ascii(two_pictures: list[str], out: Path) -> None:
     assert left_in(out) == {"猫é🙂", "good", "run.json"}
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a\x1b[31m.png", "a\\x1b[31m.png"),
+        ("a\rb\x07.png", "a\\rb\\x07.png"),
+        ("gpj.\u202etxt", "gpj.\\u202etxt"),
+        ("検査 – 2×.png", "検査 – 2×.png"),
+        ("two\nlines", "two\nlines"),
+    ],
+)
+def test_a_name_gives_the_terminal_no_orders(name: str, said: str) -> None:
+    assert shown(name, "utf-8") == said
+
+
 def test_a_run_on_a_japanese_console(
     two_pictures: list[str], out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

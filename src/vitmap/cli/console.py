@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import sys
 
 _PLAIN = str.maketrans(
     {"×": "x", "·": "-", "…": "...", "–": "-", "→": "->", "²": "^2", "≥": ">=", "≤": "<=", "’": "'"}
 )
+# What moves the cursor, changes colours or turns the reading order: a file's name may hold it.
+_CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def prepare_console() -> None:
@@ -30,7 +33,14 @@ def complain(text: str) -> None:
 
 
 def shown(text: str, encoding: str | None) -> str:
-    """The text with its typographic signs spelled out where the encoding lacks one of them."""
+    """The text with its typographic signs spelled out where the encoding lacks one of them.
+
+    Signs that a terminal would obey are spelled out everywhere.
+
+    >>> shown("a\\x1b[31m.png", "utf-8")
+    'a\\\\x1b[31m.png'
+    """
+    text = _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
     signs = "".join(sign for sign in text if ord(sign) in _PLAIN)
     try:
         signs.encode(encoding or "ascii")

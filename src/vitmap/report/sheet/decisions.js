@@ -37,7 +37,7 @@ const decisionOf = (row) =>
 
 // Another tab may have decided on other pictures of the lot meanwhile: only this one is replaced.
 function decideOn(row, change) {
-  const entry = { ...decisionOf(row), ...change, decided_at: new Date().toISOString() };
+  const entry = { ...decisionOf(row), decided_at: new Date().toISOString(), ...change };
   if (keeps) decisions = { ...decisions, ...(stored() || {}) };
   if (entry.decision || entry.remark) decisions[row.file] = entry;
   else delete decisions[row.file];
@@ -97,10 +97,12 @@ function takeOver(text) {
   if (given.lot !== sheet.lot) throw new Error("these are the decisions of another lot");
   const rows = new Map(index.map((row) => [row.file, row]));
   let count = 0;
-  for (const { picture: file, decision, remark } of given.decisions) {
+  for (const { picture: file, decision, remark, decided_at } of given.decisions) {
     const known = ["accept", "reject", ""].includes(decision) && typeof remark === "string";
     if (!rows.has(file) || !known || !(decision || remark)) continue;
-    decideOn(rows.get(file), { decision, remark });
+    // When it was decided stays as it was; a file without it has it decided now.
+    const when = typeof decided_at === "string" && decided_at ? { decided_at } : {};
+    decideOn(rows.get(file), { decision, remark, ...when });
     count++;
   }
   return count;
