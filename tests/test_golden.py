@@ -10,10 +10,11 @@ from vitmap.errors import InputError, UsageError
 from vitmap.geometry import View
 from vitmap.images import Photo
 from vitmap.rank.alarm import _beta_quantile, alarm_of
-from vitmap.rank.answer import calibrate, left_out, score_of
+from vitmap.rank.answer import calibrate, left_out
 from vitmap.rank.candidates import BRIGHTER, EITHER
 from vitmap.rank.golden import FLOOR, HERE, PRIOR, Golden, Place, learn, logs, moved
 from vitmap.rank.placing import STILL, gray_of, place_of
+from vitmap.rank.row import score_of
 
 SHAPE = (3, 5, 7)  # cells, rows and columns of patches
 PLACES = [HERE, Place(1.0, -2.0), Place(-0.4, 0.75), Place(0.0, 1.5), Place(2.0, 0.0), HERE]

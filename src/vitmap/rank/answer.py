@@ -15,7 +15,7 @@ from vitmap.rank.candidates import EITHER, RAW, Candidate
 from vitmap.rank.folds import Estimate
 from vitmap.rank.golden import FEWEST, Golden, Maps, Place
 from vitmap.rank.ranking import Ranking
-from vitmap.rank.row import NONE, PEAK, SCORE, TOP, read_row
+from vitmap.rank.row import NONE, PEAK, SCORE, read_row, score_of
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def left_out(
         own = found[cell : cell + 1]
         away = golden.only(cell).without(own, place).deviations(own, place).ravel()
         away = np.abs(away) if kind == EITHER else away
-        scores.append(score_of(away))
+        scores.append(float(score_of(away)))
         peaks.append(float(away.max()))
     return scores, peaks
 
@@ -76,7 +76,7 @@ def left_out(
 def raw_of(cell: int, pictures: Sequence[tuple[Maps, Place]]) -> tuple[list[float], list[float]]:
     """Score and peak of good pictures' raw attention, from their logarithms."""
     values = [np.exp(found[cell]).ravel() for found, _ in pictures]
-    return [score_of(v) for v in values], [float(v.max()) for v in values]
+    return [float(score_of(v)) for v in values], [float(v.max()) for v in values]
 
 
 def of_rows(paths: Sequence[Path], place: int, *, good: bool) -> tuple[list[float], list[float]]:
@@ -84,12 +84,6 @@ def of_rows(paths: Sequence[Path], place: int, *, good: bool) -> tuple[list[floa
     rows = (read_row(path, NONE, slice(place, place + 1), truth=False) for path in paths)
     found = [row.measures[0] for row in rows if row.good == good]
     return [float(m[SCORE]) for m in found], [float(m[PEAK]) for m in found]
-
-
-def score_of(values: np.ndarray) -> float:
-    """The mean over the hottest percent of the patches, one at least."""
-    top = max(1, round(TOP * values.size))
-    return float(np.partition(values, -top)[-top:].mean(dtype=np.float64))
 
 
 def evidence_of(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int64
 
-from vitmap.rank.candidates import EITHER, EXTRAS, Candidate, Field
+from vitmap.rank.candidates import EITHER, Candidate, Field
 from vitmap.rank.folds import Split
 from vitmap.rank.histogram import BINS, Histogram
 from vitmap.rank.row import MASS, MEASURES, NONE, SCORE, read_row
@@ -107,8 +107,3 @@ def _ranks(scores: Float[np.ndarray, " picture"]) -> Int64[np.ndarray, " picture
     """A bin for each different score, in their order; past 4,096 of these, neighbours share one."""
     different, places = np.unique(scores, return_inverse=True)
     return places.reshape(-1) * BINS // max(len(different), BINS)
-
-
-def is_baseline(candidate: Candidate) -> bool:
-    """Whether this is no cell of the model but what a cell must beat."""
-    return candidate.kind in EXTRAS

@@ -24,7 +24,7 @@ from vitmap.rank.alarm import Alarm
 from vitmap.rank.candidates import EITHER, KINDS, RAW, Candidate
 from vitmap.rank.golden import HERE, Golden, logs
 from vitmap.rank.placing import Gray, Placed, gray_of, place_of
-from vitmap.rank.row import TOP
+from vitmap.rank.row import score_of
 
 FORMAT = 1
 TENSORS = "recipe.safetensors"
@@ -73,6 +73,18 @@ class Recipe:
             return self.cell
         either = ", brighter or darker" if self.kind == EITHER else ""
         return f"{self.cell} against {self.golden.count} good pictures{either}"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What a command line would have to say, besides the model, to see pictures alike."""
+        return {
+            "size": self.size,
+            "fit": self.fit,
+            "query": self.query,
+            "precision": self.precision,
+            "layer": str(self.layer),
+            "head": "all" if self.head is None else str(self.head),
+        }
 
     @property
     def unit(self) -> str:
@@ -130,8 +142,7 @@ class Recipe:
 
     def score(self, heat: Heat) -> float:
         """The picture's score: the mean over its hottest percent of patches, one at least."""
-        top = max(1, round(TOP * heat.size))
-        return float(np.partition(heat.ravel(), -top)[-top:].mean(dtype=np.float64))
+        return float(score_of(heat.ravel()))
 
     def defective(self, heat: Heat) -> bool | None:
         """Whether the score lies above the threshold; None where the recipe has none."""
@@ -147,11 +158,10 @@ class Recipe:
             )
 
 
-def cell_of(candidate: Candidate, heads: int) -> tuple[int, int]:
-    """Where a candidate's cell stands among the cells: (line, number of cells a layer)."""
-    step = heads + 1
+def cell_of(candidate: Candidate, heads: int) -> int:
+    """Where a candidate's cell stands among the cells: the mean comes after a layer's heads."""
     head = heads if candidate.head is None else candidate.head
-    return candidate.layer * step + head, step
+    return candidate.layer * (heads + 1) + head
 
 
 def write_recipe(recipe: Recipe, folder: Path) -> list[str]:
@@ -274,14 +284,7 @@ def conflicts(recipe: Recipe, given: dict[str, Any]) -> None:
 
     A recipe's numbers hold for its own model, size, fit, query and precision alone.
     """
-    own = {
-        "size": recipe.size,
-        "fit": recipe.fit,
-        "query": recipe.query,
-        "precision": recipe.precision,
-        "layer": str(recipe.layer),
-        "head": "all" if recipe.head is None else str(recipe.head),
-    }
+    own = recipe.options
     for name, value in given.items():
         if name in own and value != own[name]:
             raise UsageError(

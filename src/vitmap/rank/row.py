@@ -86,6 +86,13 @@ class Row:
         return found
 
 
+def score_of(values: Float32[np.ndarray, "*map patch"]) -> Float[np.ndarray, "*map"]:
+    """A picture's score: the mean over the hottest percent of its patches, one at least."""
+    top = max(1, round(TOP * values.shape[-1]))
+    hottest = np.partition(values, -top, axis=-1)[..., -top:]
+    return np.asarray(hottest.mean(axis=-1, dtype=np.float64))
+
+
 def measure(
     heats: Float32[np.ndarray, "stored patch"],
     candidates: Sequence[Candidate],
@@ -102,8 +109,7 @@ def measure(
     either = np.array([candidate.kind == EITHER for candidate in candidates])
     values[either] = np.abs(values[either])
     found = np.full((len(candidates), len(MEASURES)), np.nan)
-    top = max(1, round(TOP * values.shape[1]))
-    found[:, SCORE] = np.partition(values, -top, axis=1)[:, -top:].mean(axis=1, dtype=np.float64)
+    found[:, SCORE] = score_of(values)
     found[:, PEAK] = values.max(axis=1)
     if truth is None or not truth.defect.any():
         return found

@@ -186,7 +186,7 @@ def _recipe(
     counts: dict[str, int],
 ) -> Recipe:
     candidate, field, known = ranking.best.candidate, ranking.field, rows.known
-    cell, _ = cell_of(candidate, field.heads)
+    cell = cell_of(candidate, field.heads)
     place = field.candidates().index(candidate)
     if known is None:
         scores, peaks = of_rows(paths, place, good=True)

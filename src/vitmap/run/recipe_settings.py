@@ -38,15 +38,7 @@ def by_recipe(settings: Settings, given: Mapping[str, Any]) -> Settings:
 
 def as_made(recipe: Recipe, model: str | None) -> dict[str, Any]:
     """The recipe's model (or the one that was named), size, fit, query, precision, layer, head."""
-    return {
-        "model": model or pinned(recipe.model, recipe.revision),
-        "size": recipe.size,
-        "fit": recipe.fit,
-        "query": recipe.query,
-        "precision": recipe.precision,
-        "layer": str(recipe.layer),
-        "head": "all" if recipe.head is None else str(recipe.head),
-    }
+    return {"model": model or pinned(recipe.model, recipe.revision), **recipe.options}
 
 
 def recipe_file(place: str) -> Path:
