@@ -17,7 +17,7 @@ from vitmap.errors import CaptureError, UnsupportedModel
 from vitmap.geometry import View
 from vitmap.images import read_photo
 from vitmap.models.backbone import Backbone
-from vitmap.rows import sdpa_rows
+from vitmap.rows import sdpa_call
 
 SHAPES = [(64, 64), (40, 90), (90, 40), (23, 61)]
 
@@ -200,21 +200,21 @@ def test_rows_apply_to_values_as_the_fused_kernel_does(mask: str, scale: float |
     if bias is not None and bias.dtype == torch.bool:
         bias[..., 0] = True
     fused = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=scale)
-    rows = sdpa_rows([[0], [4]], q, k, v, attn_mask=bias, scale=scale)
+    rows = sdpa_call(q, k, v, attn_mask=bias, scale=scale).rows([[0], [4]])
     torch.testing.assert_close(rows @ v, fused[:, :, [0, 4]])
 
 
 def test_grouped_heads_are_expanded() -> None:
     q, k, v = torch.randn(1, 4, 5, 8), torch.randn(1, 2, 6, 8), torch.randn(1, 2, 6, 8)
     fused = nn.functional.scaled_dot_product_attention(q, k, v, enable_gqa=True)
-    rows = sdpa_rows([[2]], q, k, v, enable_gqa=True)
+    rows = sdpa_call(q, k, v, enable_gqa=True).rows([[2]])
     torch.testing.assert_close(rows @ v.repeat_interleave(2, dim=1), fused[:, :, [2]])
 
 
 def test_causal_attention_is_refused() -> None:
     x = torch.randn(1, 1, 3, 4)
     with pytest.raises(CaptureError, match="Causal attention"):
-        sdpa_rows([[0]], x, x, x, is_causal=True)
+        sdpa_call(x, x, x, is_causal=True)
 
 
 def test_one_forward_for_label_and_maps_where_the_inputs_agree(tiny_classifier: Path) -> None:

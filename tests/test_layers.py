@@ -24,7 +24,7 @@ LAYERS = [
     ],
     [
         {"alignment", "components", "dataset", "errors", "folders", "geometry", "images", "maps"}
-        | {"mass", "query", "registry", "selection"}
+        | {"mass", "operands", "query", "registry", "selection", "sinks"}
     ],
 ]
 PLACE = {

@@ -22,14 +22,16 @@ from torch.overrides import TorchFunctionMode
 
 from vitmap.bf16 import HalfProducts
 from vitmap.errors import CaptureError
-from vitmap.rows import TokenSet, multi_head_rows, sdpa_rows
+from vitmap.rows import AttentionCall, TokenSet, multi_head_call, sdpa_call
 
 Rows = dict[int, Float[Tensor, "batch head query token"]]
 Wanted = Mapping[int, Sequence[TokenSet]]  # place of a layer in the stack → queries
 
-_CALLS: dict[Any, Callable[..., Tensor]] = {
-    F.scaled_dot_product_attention: sdpa_rows,
-    F.multi_head_attention_forward: multi_head_rows,
+Also = Callable[[int, AttentionCall], None]  # what else is done with a layer's call
+
+_CALLS: dict[Any, Callable[..., AttentionCall]] = {
+    F.scaled_dot_product_attention: sdpa_call,
+    F.multi_head_attention_forward: multi_head_call,
 }
 
 
@@ -46,8 +48,10 @@ class _Capture(TorchFunctionMode):
         wanted: Wanted,
         stop: bool,
         products: HalfProducts | None,
+        also: Also | None,
     ) -> None:
         super().__init__()
+        self._also = also
         self.rows: Rows = {}
         self._products = products
         self._wanted = wanted
@@ -99,21 +103,23 @@ class _Capture(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if self._running is not None and func in _CALLS:
-            self._see(self._running, _CALLS[func](self._wanted[self._running], *args, **kwargs))
+            self._see(self._running, _CALLS[func](*args, **kwargs))
             if self._complete:
                 return _nothing(func, *args, **kwargs)
         elif self._complete and func is F.linear:
             self._stop_here()
         return func(*args, **kwargs)
 
-    def _see(self, place: int, rows: Float[Tensor, "batch head query token"]) -> None:
+    def _see(self, place: int, call: AttentionCall) -> None:
         if place in self.rows:
             self._complete = False
             raise CaptureError(
                 f"Layer {place} made more than one attention call: expected one. "
                 "Windowed and cross attention cannot be read as maps."
             )
-        self.rows[place] = self._kept(rows)
+        self.rows[place] = self._kept(call.rows(self._wanted[place]))
+        if self._also is not None:
+            self._also(place, call)
         self._widen(False)
         # Not at once: a layer that attends a second time before its output projection (as
         # differential attention does) has no row of its own, and must be refused.
@@ -138,11 +144,13 @@ def capture_rows(
     *,
     stop: bool = True,
     products: HalfProducts | None = None,
+    also: Also | None = None,
 ) -> tuple[Rows, Any]:
     """Run a model once; the rows of the wanted queries in the wanted layers, and its output.
 
     With `stop` the model is left as soon as the last row is known, and the output is None: layers
-    and heads after it cost nothing. With `products` it runs in bf16 (see `vitmap.bf16`).
+    and heads after it cost nothing. With `products` it runs in bf16 (see `vitmap.bf16`). `also`
+    gets every wanted layer's call while the model waits: what it keeps of it is its to copy.
 
     Raises CaptureError where a wanted layer ran without an attention call that can be seen: a
     compiled graph, xFormers, a flash kernel called by its own name, eager attention.
@@ -153,7 +161,7 @@ def capture_rows(
             "One module stands for several layers: their calls cannot be told apart. "
             "Expected a module of its own for each layer."
         )
-    capture = _Capture(layers, wanted, stop, products)
+    capture = _Capture(layers, wanted, stop, products, also)
     output = None
     try:
         # The caller's autocast would round the rows: the weights' own precision is what counts.

@@ -1,8 +1,9 @@
-"""Rows of softmax(QKᵀ) from an attention call's own arguments, a few query tokens at a time."""
+"""An attention call's own arguments, and rows of its softmax(QKᵀ), a few tokens at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own name for it)
@@ -21,8 +22,57 @@ _GEMM_ROWS = 8
 _CHUNK = 4 * 2**20  # scores held at a time, in numbers: 16 MB, whatever the number of tokens
 
 
-def sdpa_rows(
-    queries: Sequence[TokenSet],
+@dataclass(frozen=True, eq=False)
+class AttentionCall:
+    """What one attention call was given: all that its rows are made of.
+
+    `mask` is as `scaled_dot_product_attention` takes it: a boolean mask keeps where it is true; a
+    float mask is added.
+    """
+
+    query: Float[Tensor, "batch head token_q dim"]
+    key: Float[Tensor, "batch head token dim"]
+    mask: Tensor | None
+    scale: float
+
+    def rows(self, queries: Sequence[TokenSet]) -> Float[Tensor, "batch head query token"]:
+        """The softmax rows of some queries; of several tokens, the mean of their rows.
+
+        Raises CaptureError for a query token that the call does not have.
+        """
+        tokens = sorted({token for members in queries for token in members})
+        rows = self.key.new_zeros(
+            (*self.query.shape[:-2], len(queries), self.key.shape[-2]), dtype=torch.float32
+        )
+        for some, shares in self.softmax(tokens):
+            rows += torch.einsum("...cn,qc->...qn", shares, _parts(queries, some, rows))
+        return rows
+
+    def softmax(
+        self, tokens: Sequence[int]
+    ) -> Iterator[tuple[Sequence[int], Float[Tensor, "batch head some token"]]]:
+        """The rows of ascending query tokens, in portions of bounded memory.
+
+        The softmax is taken in float32, as transformers' eager attention takes it. Raises
+        CaptureError for a query token that the call does not have.
+        """
+        if tokens[-1] >= self.query.shape[-2]:
+            raise CaptureError(
+                f"Query token {tokens[-1]} asked for, but the attention call has "
+                f"{self.query.shape[-2]} query tokens: not the token sequence that was expected."
+            )
+        turned = self.key.float().transpose(-2, -1)
+        width = self.query.shape[:-2].numel() * self.key.shape[-2]
+        for some in _chunks(tokens, width):
+            wide = [*some, *[some[0]] * (_GEMM_ROWS - len(some))]
+            scores = self.query[..., wide, :].float() @ turned
+            scores = scores[..., : len(some), :].mul_(self.scale)
+            if self.mask is not None:
+                scores = _masked(scores, self.mask, some)
+            yield some, scores.softmax(dim=-1)
+
+
+def sdpa_call(
     query: Float[Tensor, "batch head token_q dim"],
     key: Float[Tensor, "batch head_kv token dim"],
     value: Float[Tensor, "batch head_kv token dim_v"],  # noqa: ARG001 (the call's signature)
@@ -31,15 +81,10 @@ def sdpa_rows(
     is_causal: bool = False,
     scale: float | None = None,
     enable_gqa: bool = False,
-) -> Float[Tensor, "batch head query token"]:
-    """The softmax rows that `scaled_dot_product_attention` would apply, for some query tokens.
+) -> AttentionCall:
+    """A call of `scaled_dot_product_attention`, as it documents its arguments.
 
-    A query of several tokens gives the mean of their rows. The softmax is taken in float32, as
-    transformers' eager attention takes it. A boolean mask keeps where it is true; a float mask is
-    added (the documentation of `scaled_dot_product_attention`).
-
-    Raises CaptureError for causal attention, which no plain ViT has, for dropout, and for a query
-    token that the call does not have.
+    Raises CaptureError for causal attention, which no plain ViT has, and for dropout.
     """
     if dropout_p > 0:
         raise CaptureError(
@@ -48,29 +93,14 @@ def sdpa_rows(
         )
     if is_causal:
         raise CaptureError("Causal attention was seen: not a plain ViT.")
-    tokens = sorted({token for members in queries for token in members})
-    if tokens[-1] >= query.shape[-2]:
-        raise CaptureError(
-            f"Query token {tokens[-1]} asked for, but the attention call has {query.shape[-2]} "
-            "query tokens: not the token sequence that was expected."
-        )
     if enable_gqa:
         key = key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
-    scale = query.shape[-1] ** -0.5 if scale is None else scale
-    turned = key.float().transpose(-2, -1)
-    rows = turned.new_zeros((*query.shape[:-2], len(queries), key.shape[-2]))
-    for some in _chunks(tokens, rows.shape[:-2].numel() * key.shape[-2]):
-        wide = some + some[:1] * (_GEMM_ROWS - len(some))
-        scores = (query[..., wide, :].float() @ turned)[..., : len(some), :].mul_(scale)
-        if attn_mask is not None:
-            scores = _masked(scores, attn_mask, some)
-        shares = _shares(queries, some, rows)
-        rows += torch.einsum("...cn,qc->...qn", scores.softmax(dim=-1), shares)
-    return rows
+    return AttentionCall(
+        query, key, attn_mask, query.shape[-1] ** -0.5 if scale is None else float(scale)
+    )
 
 
-def multi_head_rows(
-    queries: Sequence[TokenSet],
+def multi_head_call(
     query: Float[Tensor, "token_q batch embed"],
     key: Float[Tensor, "token batch embed"],
     value: Float[Tensor, "token batch embed"],  # noqa: ARG001 (the call's signature)
@@ -87,7 +117,7 @@ def multi_head_rows(
     use_separate_proj_weight: bool = False,
     is_causal: bool = False,
     **_options: object,
-) -> Float[Tensor, "batch head query token"]:
+) -> AttentionCall:
     """The same for `torch.nn.functional.multi_head_attention_forward`, projections included.
 
     torchvision's encoder and transformers' SigLIP pooling head attend through it. Only the key
@@ -114,10 +144,10 @@ def multi_head_rows(
         attn_mask = rearrange(attn_mask, "(batch head) q k -> batch head q k", head=num_heads)
     if attn_mask is not None and attn_mask.dtype == torch.bool:
         attn_mask = ~attn_mask  # here a boolean mask drops where it is true
-    return sdpa_rows(queries, q, k, k, attn_mask, is_causal=is_causal)  # values play no part
+    return sdpa_call(q, k, k, attn_mask, is_causal=is_causal)  # values play no part
 
 
-def _chunks(tokens: list[int], width: int) -> list[list[int]]:
+def _chunks(tokens: Sequence[int], width: int) -> list[Sequence[int]]:
     """The query tokens in portions whose scores stay within `_CHUNK` numbers."""
     size = max(_GEMM_ROWS, _CHUNK // width)
     return [tokens[start : start + size] for start in range(0, len(tokens), size)]
@@ -133,7 +163,7 @@ def _masked(
     return scores + mask.float()
 
 
-def _shares(
+def _parts(
     queries: Sequence[TokenSet], some: Sequence[int], like: Tensor
 ) -> Float[Tensor, "query some"]:
     """What each token's row counts for in each query: 1 where the query is that token alone."""

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from vitmap.capture import capture_rows
+from vitmap.capture import Also, capture_rows
 from vitmap.errors import CaptureError, UnsupportedModel, UsageError
 from vitmap.geometry import View
 from vitmap.images import Photo, read_photo
@@ -129,10 +129,12 @@ def look(
     queries: Sequence[OneQuery] = (None,),
     *,
     logits: bool = False,
+    also: Also | None = None,
 ) -> tuple[list[list[AttentionMaps]], Float[Tensor, "batch label"] | None]:
     """One forward for all photos and all queries; `logits` answers for the labels too.
 
-    The photos share a grid. The maps come photo by photo, and for each photo query by query.
+    The photos share a grid. The maps come photo by photo, and for each photo query by query. `also`
+    gets the calls of the wanted layers (see `capture_rows`), by their place in the model.
     """
     model.require_plain()
     chosen = select(layers, model.depth, "layer")
@@ -149,7 +151,7 @@ def look(
         found.append((query, places, len(wanted[places[0]]) - 1))
     run: Any = model.classifier if logits else model.trunk
     rows, output = capture_rows(
-        lambda: run(pixels), stack, wanted, stop=not logits, products=model.products
+        lambda: run(pixels), stack, wanted, stop=not logits, products=model.products, also=also
     )
     maps = [
         [
