@@ -163,8 +163,9 @@ def test_the_table_says_what_the_maps_hold(
     assert len(best) == 5
     assert lines[2] == f"  label: {labels}"
     assert lines[3] == f"    by {tiny_classifier.name} at 16 × 16 px, a forward of its own"
-    header = ["map", "prefix mass", "entropy", "peak", "at x, y", "mask"]
+    header = ["map", "prefix mass", "entropy", "peak", "at x, y", "mask", "alarm"]
     assert re.split(r"\s{2,}", lines[4].strip()) == header
+    kinds = set()
     for head, line in enumerate(lines[5:8]):
         cell = maps.at(2, head)
         row, column = cell.peak
@@ -176,8 +177,11 @@ def test_the_table_says_what_the_maps_hold(
             f"{cell.values.max() * 70:.1f}×",
             f"{int((column + 0.5) * 6)}, {int((row + 0.5) * 40 / 7)}",
             f"{cell.keep_mass(0.9).sum() / 70:.1%}",
+            *filter(None, [", ".join(alarm.mark for alarm in cell.alarms)]),
         ]
-    assert lines[8:] == [f"  12 files in {out / 'photo'}: start with heads.png"]
+        kinds |= {alarm.kind for alarm in cell.alarms}
+    assert {line.split(":")[0].strip() for line in lines[8:-1]} == kinds
+    assert lines[-1:] == [f"  12 files in {out / 'photo'}: start with heads.png"]
 
 
 SELECTED = {

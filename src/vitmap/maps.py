@@ -14,6 +14,7 @@ from vitmap.errors import UsageError
 from vitmap.geometry import View
 from vitmap.query import Query
 from vitmap.selection import Selection, select
+from vitmap.sinks import Alarm, alarms_of
 
 REDUCTIONS = ("none", "heads", "layers", "mean")
 
@@ -92,6 +93,12 @@ class PatchMap:
         """The brightest patch (row, column), the first in reading order among equals."""
         row, column = np.unravel_index(int(self.values.argmax()), self.values.shape)
         return int(row), int(column)
+
+    @property
+    def alarms(self) -> tuple[Alarm, ...]:
+        """Signs that this map shows a sink rather than the photo (see `vitmap.sinks`)."""
+        asking = {self.view.patch_at(*point) for point in self.query.points}
+        return alarms_of(self.values, self.prefix, asking)
 
     def keep_mass(self, share: float) -> Bool[np.ndarray, "gy gx"]:
         """The fewest patches that hold `share` of the patches' mass (see `vitmap.mass`)."""

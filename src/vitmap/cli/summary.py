@@ -10,6 +10,7 @@ from vitmap.cli.console import complain, say, table
 
 if TYPE_CHECKING:
     from vitmap.run.jobs import Outcome
+    from vitmap.sinks import Alarm
 
 
 def as_json(outcome: Outcome) -> None:
@@ -34,6 +35,7 @@ def as_text(outcome: Outcome) -> None:
     _say_label(outcome)
     if "recipe" in record:
         _say_recipe(record["recipe"])
+        _say_alarms(record["maps"])
         say(f"  {len(record['files'])} files in {outcome.folder}: start with recipe.png")
         return
     rows = [["map", "prefix mass", "entropy", "peak", "at x, y", "mask"]]
@@ -48,9 +50,27 @@ def as_text(outcome: Outcome) -> None:
         ]
         for entry in record["maps"]
     ]
+    marks = [", ".join(alarm.mark for alarm in _alarms(entry)) for entry in record["maps"]]
+    if any(marks):
+        rows = [[*row, mark] for row, mark in zip(rows, ["alarm", *marks], strict=True)]
     for line in table(rows):
         say(f"  {line}")
+    _say_alarms(record["maps"])
     say(f"  {len(record['files'])} files in {outcome.folder}: start with heads.png")
+
+
+def _alarms(entry: dict[str, Any]) -> list[Alarm]:
+    from vitmap.sinks import Alarm
+
+    return [Alarm(**alarm) for alarm in entry["alarms"]]
+
+
+def _say_alarms(maps: list[dict[str, Any]]) -> None:
+    """What each kind of alarm means, once."""
+    from vitmap.sinks import MEANINGS
+
+    for kind in dict.fromkeys(alarm.kind for entry in maps for alarm in _alarms(entry)):
+        say(f"  {kind}: {MEANINGS[kind]}")
 
 
 def _say_recipe(read: dict[str, Any]) -> None:

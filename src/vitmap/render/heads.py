@@ -12,11 +12,12 @@ from PIL import Image
 from vitmap.geometry import View
 from vitmap.images import Photo
 from vitmap.maps import AttentionMaps, PatchMap, Prediction
-from vitmap.query import Query
+from vitmap.render.alarms import ALARM, alarm_notes, mark_of
 from vitmap.render.caveat import CAVEAT
 from vitmap.render.colormap import DEFAULT, palette
+from vitmap.render.labels import times
 from vitmap.render.overlay import cut_out
-from vitmap.render.page import INK, LINE, QUIET, Page, dots, letters, shorten, wrapped
+from vitmap.render.page import INK, LINE, QUIET, Page, dots, letters, shorten, width_of, wrapped
 from vitmap.render.scale import PERCENTILE, Scale, scale_of
 
 _MARGIN, _GAP = 0.30, 0.12  # inches
@@ -58,7 +59,7 @@ def draw_heads(
     last_line, last_column = (
         max(axis) for axis in zip(*(place for place, _ in places), strict=True)
     )
-    notes = _notes(scale, threshold, cells[0].query)
+    notes = _notes(scale, threshold, cells)
     paper = max(left + (last_column + 1) * (width + _GAP) - _GAP + _MARGIN, _NARROWEST)
     body = max((last_line + 1) * step, _CAPTION + panel[1] + 1.3)
     page = Page(paper, _HEADER + body + _footer(notes, paper))
@@ -153,7 +154,10 @@ def _caption(
 ) -> None:
     page.text(x, y + 0.17, shorten(cell.label, letters(width, 9)), size=9, cut="Bold")
     area = float(cell.keep_mass(threshold).mean())
-    page.text(x, y + 0.31, f"peak {float(cell.uniform.max()):.3g}×", size=6.5, color=QUIET)
+    peak = f"peak {times(float(cell.uniform.max()))}"
+    page.text(x, y + 0.31, peak, size=6.5, color=QUIET)
+    mark = mark_of(cell.alarms, width - width_of(peak, 6.5) - 0.08, 6.5)
+    page.text(x + width, y + 0.31, mark, size=6.5, color=ALARM, align="right")
     page.text(x, y + 0.43, f"mask {area:.1%} of photo", size=6.5, color=QUIET)
 
 
@@ -174,13 +178,14 @@ def _legend(
         page.text(x + 0.34, y + 0.11, f"hotter than the scale: {patches}", size=7)
         page.text(_MARGIN, y + 0.27, "0", size=7)
         page.text(x, y + 0.27, f"{scale.upper:.3g}×", size=7, align="right")
-    y += 0.47
+    y, alarms = y + 0.47, alarm_notes(cells)
     for note in notes:
         cut, color = ("Oblique", QUIET) if note is CAVEAT else ("", INK)
+        color = ALARM if note in alarms else color
         y = page.paragraph(_MARGIN, y, note, color=color, cut=cut)
 
 
-def _notes(scale: Scale, threshold: float, query: Query) -> list[str]:
+def _notes(scale: Scale, threshold: float, cells: Sequence[PatchMap]) -> list[str]:
     """How to read the figure, and what it cannot show."""
     if scale.upper is None:
         reading = f"Scale: {scale.name} ({scale.meaning})."
@@ -193,9 +198,9 @@ def _notes(scale: Scale, threshold: float, query: Query) -> list[str]:
         "pool": "H is a head, counted from 0, of the pooling head that follows the last layer.",
         "patch": "L is the layer, H one head within it; both count from 0. The frame marks the "
         "patch that asks.",
-    }.get(query.kind, "L is the layer, H one head within it; both count from 0.")
+    }.get(cells[0].query.kind, "L is the layer, H one head within it; both count from 0.")
     mask = f"Mask: the fewest patches that hold {100 * threshold:g}% of a map's patch mass."
-    return [reading, f"{labels} {mask}", CAVEAT]
+    return [reading, f"{labels} {mask}", *alarm_notes(cells), CAVEAT]
 
 
 def _footer(notes: Sequence[str], width: float) -> float:

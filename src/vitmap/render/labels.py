@@ -7,6 +7,15 @@ from collections.abc import Sequence
 from vitmap.render.page import fitted, width_of
 
 
+def times(value: float) -> str:
+    """A multiple of uniform attention, in three digits or all that stand before the point.
+
+    >>> times(0.3784), times(8.2), times(1084.5)
+    ('0.378×', '8.2×', '1,084×')
+    """
+    return f"{value:,.0f}×" if value >= 999.5 else f"{value:.3g}×"
+
+
 def telling(names: Sequence[str], inches: float, size: float, cut: str = "") -> list[str]:
     """Names in a width; those that would look alike lose what they share, not what differs.
 

@@ -9,9 +9,10 @@ from PIL import Image
 
 from vitmap.images import Photo
 from vitmap.maps import AttentionMaps, Heatmap, PatchMap
+from vitmap.render.alarms import ALARM, alarm_notes, mark_of
 from vitmap.render.colormap import palette
 from vitmap.render.heads import display_name
-from vitmap.render.page import QUIET, Page, dots
+from vitmap.render.page import LINE, QUIET, Page, dots, width_of, wrapped
 from vitmap.render.scale import PERCENTILE, Scale, scale_of
 
 _SIDE, _MARGIN = 2.0, 0.2  # inches
@@ -39,14 +40,15 @@ def attention_maps(value: AttentionMaps) -> bytes:
 
 
 def _sheet(rows: list[list[PatchMap]]) -> bytes:
-    scale = scale_of("image", [cell for row in rows for cell in row])
+    cells = [cell for row in rows for cell in row]
+    scale, notes = scale_of("image", cells), alarm_notes(cells)
     gy, gx = rows[0][0].values.shape
     width = _SIDE * min(1.0, gx / gy)
     height = _SIDE * min(1.0, gy / gx)
-    page = Page(
-        max(2 * _MARGIN + len(rows[0]) * (width + 0.1), 5.2),
-        0.5 + len(rows) * (height + 0.3) + 0.15,
-    )
+    paper = max(2 * _MARGIN + len(rows[0]) * (width + 0.1), 5.2)
+    lines = sum(len(wrapped(note, paper - 2 * _MARGIN)) for note in notes)
+    end = 0.5 + len(rows) * (height + 0.3) + 0.15
+    page = Page(paper, end + lines * LINE)
     source = rows[0][0].source
     legend = f"{display_name(source.model)} · 0 to {scale.upper:.3g}× uniform attention"
     page.text(_MARGIN, 0.3, legend, color=QUIET)
@@ -54,9 +56,13 @@ def _sheet(rows: list[list[PatchMap]]) -> bytes:
         for column, cell in enumerate(row):
             x, y = _MARGIN + column * (width + 0.1), 0.5 + line * (height + 0.3)
             page.text(x, y + 0.15, cell.label, cut="Bold")
+            mark = mark_of(cell.alarms, width - width_of(cell.label, 8, "Bold") - 0.08, 6)
+            page.text(x + width, y + 0.15, mark, size=6, color=ALARM, align="right")
             small = Image.fromarray(palette()[scale.levels(cell.uniform)])
             shown = small.resize((dots(width), dots(height)), Image.Resampling.NEAREST)
             page.picture(x, y + 0.2, np.asarray(shown))
+    for note in notes:
+        end = page.paragraph(_MARGIN, end, note, color=ALARM)
     return _png(page.render())
 
 

@@ -78,6 +78,10 @@ def describe(cell: PatchMap, threshold: float) -> dict[str, Any]:
         "peak_times_uniform": round(float(cell.uniform.max()), 4),
         "peak_at_xy": list(cell.view.center(row, column)),
         "mask_area": round(float(cell.keep_mass(threshold).mean()), 6),
+        "alarms": [
+            {"kind": alarm.kind, "share": round(alarm.share, 6), "limit": round(alarm.limit, 6)}
+            for alarm in cell.alarms
+        ],
     }
 
 
