@@ -1,6 +1,6 @@
 """Labelled pictures: which are good, which show a defect, and where it lies in each."""
 
-from vitmap.dataset.boxed import read_boxed
+from vitmap.dataset.boxed import read_boxed, read_places
 from vitmap.dataset.layouts import read_dataset
 from vitmap.dataset.masks import read_masked
 from vitmap.dataset.samples import Dataset, Sample
@@ -16,5 +16,6 @@ __all__ = [
     "read_boxed",
     "read_dataset",
     "read_masked",
+    "read_places",
     "truth_mask",
 ]

@@ -31,11 +31,7 @@ def read_boxed(images: Sequence[str | Path], boxes: str | Path) -> Dataset:
 
     Raises InputError for a file that cannot be read, and for entries whose picture is not there.
     """
-    path = Path(boxes)
-    if not str(boxes) or path.suffix.lower() not in _FORMATS:
-        raise InputError(f"{boxes}: expected a COCO file (.json) or a table of boxes (.csv).")
-    entries = _FORMATS[path.suffix.lower()](path)
-    _refuse_fractions(path, entries)
+    path, entries = _read(boxes)
     paths = _pictures(images, {_parts(entry.name)[:-1] for entry in entries})
     found, remarks = _owners(path, entries, images, paths)
     unlisted = [picture for picture in paths if picture not in found]
@@ -46,6 +42,32 @@ def read_boxed(images: Sequence[str | Path], boxes: str | Path) -> Dataset:
         )
     samples = tuple(_sample(picture, found.get(picture)) for picture in paths)
     return Dataset(name_of(images, paths), "boxes", samples, (), tuple(remarks))
+
+
+def read_places(pictures: Sequence[Path], boxes: str | Path) -> tuple[dict[Path, Entry], list[str]]:
+    """What a file of boxes (see `read_boxed`) says of these pictures, and what is to be said of it.
+
+    Entries of other pictures are left out: the file may be of a whole data set.
+
+    Raises InputError for a file that cannot be read, and for one that names none of the pictures.
+    """
+    path, entries = _read(boxes)
+    found, remarks = _owners(path, entries, pictures, pictures, others=True)
+    if not found:
+        raise InputError(
+            f"{path}: names {counted(len(entries), 'picture')}, none of those given: expected "
+            f"{some([picture.name for picture in pictures])} among them."
+        )
+    return found, remarks
+
+
+def _read(boxes: str | Path) -> tuple[Path, list[Entry]]:
+    path = Path(boxes)
+    if not str(boxes) or path.suffix.lower() not in _FORMATS:
+        raise InputError(f"{boxes}: expected a COCO file (.json) or a table of boxes (.csv).")
+    entries = _FORMATS[path.suffix.lower()](path)
+    _refuse_fractions(path, entries)
+    return path, entries
 
 
 def _sample(picture: Path, entry: Entry | None) -> Sample:
@@ -96,9 +118,14 @@ def _parts(name: str) -> Name:
 
 
 def _owners(
-    path: Path, entries: Sequence[Entry], images: Sequence[str | Path], pictures: Sequence[Path]
+    path: Path,
+    entries: Sequence[Entry],
+    images: Sequence[str | Path],
+    pictures: Sequence[Path],
+    *,
+    others: bool = False,
 ) -> tuple[dict[Path, Entry], list[str]]:
-    """The entry of each picture that has one."""
+    """The entry of each picture that has one; whether the file may name others, too."""
     known: dict[str, list[tuple[Name, Path]]] = defaultdict(list)
     for picture in pictures:
         whole = _parts(str(picture.absolute()))
@@ -128,7 +155,7 @@ def _owners(
             )
         found[picked[0]] = entry
         elsewhere += [entry.name] if best < len(name) else []
-    if missing:
+    if missing and not others:
         raise InputError(
             f"{path}: names {counted(len(missing), 'picture')} not among those given: "
             f"{some(missing)}: give these too, or delete them from the file."
