@@ -1,0 +1,218 @@
+"""compare.png: pictures (or models) as rows, heads as columns, on one scale that is named."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+from PIL import Image
+
+from vitmap.geometry import View
+from vitmap.maps import PatchMap
+from vitmap.render.alarms import ALARM, mark_of
+from vitmap.render.caveat import CAVEAT
+from vitmap.render.colormap import DEFAULT, palette
+from vitmap.render.compare_layout import (
+    CAPTION,
+    MARGIN,
+    TITLED,
+    UNDER,
+    Block,
+    Layout,
+    across_of,
+    lay_out,
+)
+from vitmap.render.compare_legend import draw_legend, legend_height
+from vitmap.render.labels import telling
+from vitmap.render.marked import mark_parts
+from vitmap.render.overlay import cut_out, overlay
+from vitmap.render.page import INK, LINE, QUIET, Page, dots, fitted, wrapped
+from vitmap.render.scale import Scale
+
+RIGHT, WRONG, BEST = "#1a6e2e", "#b3261e", "#0b5394"
+_LEAST = 8.0  # inches: a page of three narrow columns still has room for its title
+_TITLE, _HEADS = 14.0, 2  # points; lines that a column's label may take
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """One map with the small lines above it; as many for every map of a row."""
+
+    cell: PatchMap
+    captions: Sequence[tuple[str, str]]  # text and colour
+    framed: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class CompareRow:
+    """One picture, or one model: its photo, what is said of it, and its maps."""
+
+    name: str
+    about: str
+    photo: UInt8[np.ndarray, "y x 3"]
+    source: tuple[int, int]  # (y, x) of the photo as it was
+    tiles: Sequence[Tile]
+    scale: Scale
+    under: Sequence[tuple[str, str]] = ()  # lines below the photo: text and colour
+    parts: Sequence[tuple[str, Bool[np.ndarray, "y x"]]] = ()  # outlined on the photo
+
+
+@dataclass(frozen=True, eq=False)
+class CompareSheet:
+    """What the figure shows. Without columns every map carries its own label."""
+
+    title: str
+    subtitle: str
+    rows: Sequence[CompareRow]
+    columns: Sequence[tuple[str, str]] = ()  # label, remark
+    group: int = 1  # heads of a layer that stay side by side
+    show: str = "map"
+    notes: Sequence[str] = field(default_factory=tuple)
+    alarms: Sequence[str] = ()  # what the marks on some maps mean
+    colormap: str = DEFAULT
+    upsample: str = "nearest"
+    threshold: float = 0.6
+
+
+def draw_compare(sheet: CompareSheet) -> Image.Image:
+    """The figure: labels once above the columns, or above every map where lines wrap."""
+    counts = [len(row.tiles) for row in sheet.rows]
+    titled = not sheet.columns or max(counts) > across_of(max(counts), sheet.group)
+    captions = [max(len(_captions(tile)) for tile in row.tiles) for row in sheet.rows]
+    above = [max(0.34, TITLED * titled + CAPTION * lines + 0.06) for lines in captions]
+    under = [len(row.under) for row in sheet.rows]
+    layout = lay_out([row.source for row in sheet.rows], counts, sheet.group, above, under)
+    paper = max(layout.width, _LEAST)
+    inner = paper - 2 * MARGIN
+    title = wrapped(sheet.title, inner, _TITLE, "Bold")
+    notes = [*sheet.notes, *sheet.alarms, CAVEAT]
+    lines = [wrapped(note, inner) for note in notes]
+    heads = [] if titled else [_head(label, layout.column) for label, _ in sheet.columns]
+    remarked = any(remark for _, remark in sheet.columns)
+    top = 0.68 + 0.26 * len(title)
+    # Column labels stand close above the first row's small lines, beside its name where they can.
+    words = 0.06 + CAPTION * captions[0]
+    labels = 0.0 if titled else 0.15 * max(map(len, heads)) + 0.13 * remarked
+    head = max(0.0, words + labels - above[0])
+    foot = top + head + layout.height
+    page = Page(paper, foot + legend_height() + sum(map(len, lines)) * LINE + 0.18)
+    for number, text in enumerate(title):
+        page.text(MARGIN, 0.38 + 0.26 * number, text, size=_TITLE, cut="Bold")
+    page.text(MARGIN, top - 0.33, fitted(sheet.subtitle, inner, 8), color=QUIET)
+    for number, label in enumerate(heads):
+        remark = sheet.columns[number][1]
+        bottom = top + head + above[0] - words - 0.13 * remarked
+        _column(page, layout.place(number)[1], bottom, layout.column, label, remark)
+    names = telling([row.name for row in sheet.rows], layout.panel, 8.5, "Bold")
+    y = top + head
+    for row, name, block in zip(sheet.rows, names, layout.blocks, strict=True):
+        _photo(page, y, row, name, block, layout.panel)
+        _tiles(page, y, sheet, row, block, layout, titled)
+        y += block.height
+    draw_legend(
+        page, MARGIN, foot, [row.scale for row in sheet.rows], _cells(sheet), sheet.colormap
+    )
+    y = foot + legend_height()
+    for note, texts in zip(notes, lines, strict=True):
+        cut, color = ("Oblique", QUIET) if note is CAVEAT else ("", INK)
+        color = ALARM if note in sheet.alarms else color
+        for text in texts:
+            page.text(MARGIN, y, text, size=7, color=color, cut=cut)
+            y += LINE
+    return page.render()
+
+
+def _cells(sheet: CompareSheet) -> list[list[PatchMap]]:
+    return [[tile.cell for tile in row.tiles] for row in sheet.rows]
+
+
+def _head(label: str, width: float) -> list[str]:
+    """A column's label in at most two lines: `L11 mean of H0-H5` is longer than a map is wide."""
+    lines = wrapped(label, width, 9, "Bold")
+    if len(lines) > _HEADS:
+        lines = [*lines[: _HEADS - 1], " ".join(lines[_HEADS - 1 :])]
+    return [fitted(line, width, 9, "Bold") for line in lines]
+
+
+def _column(
+    page: Page, x: float, y: float, width: float, label: Sequence[str], remark: str
+) -> None:
+    """The label above y, the remark in the line below it."""
+    for number, text in enumerate(reversed(label)):
+        page.text(x, y - 0.03 - 0.15 * number, text, size=9, cut="Bold")
+    if remark:
+        text = fitted(remark, width, 7, "Bold")
+        page.text(x, y + 0.1, text, size=7, color=BEST, cut="Bold")
+
+
+def _photo(page: Page, y: float, row: CompareRow, name: str, block: Block, panel: float) -> None:
+    page.text(MARGIN, y + 0.13, name, size=8.5, cut="Bold")
+    page.text(MARGIN, y + 0.27, fitted(row.about, panel, 7), size=7, color=QUIET)
+    shape = dots(block.photo.height), dots(block.photo.width)
+    page.picture(MARGIN, y + block.above, mark_parts(_small(row.photo, shape), row.parts))
+    line = y + block.above + block.photo.height + UNDER
+    for text, color in row.under:
+        cut = "" if color in (INK, QUIET) else "Bold"
+        page.text(MARGIN, line, fitted(text, panel, 7.5, cut), size=7.5, color=color, cut=cut)
+        line += UNDER
+
+
+def _tiles(
+    page: Page,
+    y: float,
+    sheet: CompareSheet,
+    row: CompareRow,
+    block: Block,
+    layout: Layout,
+    titled: bool,
+) -> None:
+    shape = dots(block.tile.height), dots(block.tile.width)
+    small = None if sheet.show == "map" else _small(row.photo, shape)
+    for number, tile in enumerate(row.tiles):
+        line, x = layout.place(number)
+        upper = y + line * block.pitch
+        bottom = upper + block.above
+        captions = _captions(tile, layout.column)
+        words = bottom - 0.06 - CAPTION * (len(captions) - 1)
+        if titled:
+            label = fitted(tile.cell.label, layout.column, 8.5, "Bold")
+            page.text(x, upper + 0.13, label, size=8.5, cut="Bold")
+        for text, color in captions:
+            page.text(x, words, fitted(text, layout.column, 6.5), size=6.5, color=color)
+            words += CAPTION
+        page.picture(x, bottom, _drawn(tile.cell, row.scale, sheet, shape, small))
+        if tile.framed:
+            page.frame(x, bottom, block.tile.width, block.tile.height)
+
+
+def _captions(tile: Tile, inches: float = math.inf) -> list[tuple[str, str]]:
+    """The small lines, what alarms first: where a map has none, the space above it stays empty."""
+    mark = mark_of(tile.cell.alarms, inches, 6.5)
+    return [*([(mark, ALARM)] if mark else []), *tile.captions]
+
+
+def _drawn(
+    cell: PatchMap,
+    scale: Scale,
+    sheet: CompareSheet,
+    shape: tuple[int, int],
+    small: UInt8[np.ndarray, "y x 3"] | None,
+) -> UInt8[np.ndarray, "y x 3"]:
+    """The map alone, over its photo, or as what is left of the photo."""
+    view = View(shape, cell.view.target, cell.view.patch)
+    if small is not None and sheet.show == "mask":
+        rows, columns = view.owners()
+        return cut_out(small, cell.keep_mass(sheet.threshold)[rows][:, columns])
+    levels = scale.levels(view.to_pixels(cell.uniform, sheet.upsample))
+    colors = palette(sheet.colormap)
+    return colors[levels] if small is None else overlay(small, levels, colors)
+
+
+def _small(
+    photo: UInt8[np.ndarray, "y x 3"], shape: tuple[int, int]
+) -> UInt8[np.ndarray, "height width 3"]:
+    image = Image.fromarray(photo).resize(shape[::-1], Image.Resampling.BOX)
+    return np.asarray(image)

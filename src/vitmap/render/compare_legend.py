@@ -1,0 +1,51 @@
+"""The legend of a comparison: its colours, where they end, and how much lies above them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from vitmap.maps import PatchMap
+from vitmap.render.colormap import palette
+from vitmap.render.page import Page, dots
+from vitmap.render.scale import Scale
+
+_BAR = 2.6
+
+
+def legend_height() -> float:
+    """Inches from its top to the first note."""
+    return 0.56
+
+
+def draw_legend(
+    page: Page,
+    x: float,
+    y: float,
+    scales: Sequence[Scale],
+    cells: Sequence[Sequence[PatchMap]],
+    colormap: str,
+) -> None:
+    """The bar for all rows; where every row has an end of its own, it is named beside the row."""
+    y += 0.02
+    colors = palette(colormap)
+    ramp = np.linspace(0, len(colors) - 2, dots(_BAR)).round().astype(int)
+    page.picture(x, y, np.repeat(colors[ramp][None], dots(0.13), axis=0))
+    far = x + _BAR
+    if any(scale.upper is None for scale in scales):
+        page.text(x, y + 0.27, "own minimum", size=7)
+        page.text(far, y + 0.27, "own maximum", size=7, align="right")
+        return
+    above = sum(
+        int((cell.uniform > np.float32(scale.upper)).sum())
+        for scale, row in zip(scales, cells, strict=True)
+        for cell in row
+    )
+    page.picture(far + 0.08, y, np.broadcast_to(colors[-1], (dots(0.13), dots(0.20), 3)))
+    patches = "1 patch" if above == 1 else f"{above} patches"
+    page.text(far + 0.34, y + 0.11, f"hotter than the scale: {patches}", size=7)
+    page.text(x, y + 0.27, "0", size=7)
+    ends = {scale.upper for scale in scales}
+    end = f"{max(e for e in ends if e):.3g}×" if len(ends) == 1 else "each row's own end"
+    page.text(far, y + 0.27, end, size=7, align="right")
