@@ -20,6 +20,7 @@ examples:
   vitmap soart --help                             the metric-based path: no model, no training
 
 other commands (each has its own --help):
+  vitmap compare car.jpg cat.jpg                  heads across pictures, or across models
   vitmap rank DATASET                             which layer and head shows the defect
   vitmap review lot/                              regions, exports and one page of a whole lot
   vitmap models                                   what --model takes, what lies on this machine

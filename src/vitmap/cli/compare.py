@@ -1,0 +1,109 @@
+"""vitmap compare IMAGE…: heads side by side, on one scale and in numbers."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import traceback
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vitmap.cli.compare_options import parser_of
+from vitmap.cli.console import complain, say
+from vitmap.cli.map import glue
+from vitmap.cli.progress import Progress
+from vitmap.errors import InputError, ModelError, UsageError
+
+if TYPE_CHECKING:
+    from vitmap.run.compare import Comparison, Failure
+    from vitmap.run.compare_settings import CompareSettings
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Parse, look, write, print; the exit code is 4 where a model failed, 3 where a picture did."""
+    options = _parse(list(arguments))
+    if not options.images:
+        raise UsageError(
+            "No picture was given: vitmap compare IMAGE IMAGE, or one IMAGE with --models A B "
+            "(pictures go before --models; --help says more)."
+        )
+    from vitmap.folders import find_pictures
+    from vitmap.run.compare_names import folder_of
+    from vitmap.run.staging import rehearse
+
+    settings = _settings(options)
+    settings.check()
+    paths, missing = find_pictures(options.images)
+    settings.check_pictures(len(paths) + len(missing))
+    if options.font:
+        from vitmap.render.fonts import use_font
+
+        use_font(options.font)
+    out = Path(options.out) if options.out else folder_of(paths, settings.models)
+    rehearse(out)
+    from vitmap.run.compare import Failure, compare  # from here on a model is needed
+    from vitmap.run.compare_report import write_comparison
+
+    lost = [Failure(given, error) for given, error in missing.items()]
+    rows = len(settings.models) or len(paths)
+    with closing(Progress(rows, wanted=not options.quiet, steps=1)) as progress:
+        found = compare(settings, paths, lost, progress.step, complain)
+    files = write_comparison(out, found, ["vitmap", "compare", *arguments])
+    _tell(options, found, out, files)
+    return _exit_code(found.failed, len(found.rows), options)
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options = parser_of().parse_intermixed_args(glue(arguments[:end]))
+    options.images = [*options.images, *arguments[end + 1 :]]
+    return options
+
+
+def _settings(options: argparse.Namespace) -> CompareSettings:
+    from vitmap.run.compare_settings import CompareSettings
+    from vitmap.run.settings import Settings
+
+    given = {f.name: getattr(options, f.name) for f in fields(Settings) if hasattr(options, f.name)}
+    return CompareSettings(
+        maps=Settings(**given),
+        models=tuple(dict.fromkeys(options.models)),
+        show=options.show,
+        labels=tuple(options.label),
+        parts=options.parts,
+    )
+
+
+def _tell(options: argparse.Namespace, found: Comparison, out: Path, files: Sequence[str]) -> None:
+    if options.json:
+        record = json.loads((out / "run.json").read_text(encoding="utf-8"))
+        print(json.dumps({"folder": str(out), **record}), flush=True)
+        return
+    if options.quiet:
+        return
+    from vitmap.cli.compare_told import tell_comparison
+    from vitmap.render.fonts import undrawable
+
+    for line in tell_comparison(found):
+        say(line)
+    say(f"  {len(files)} files in {out}: start with compare.png")
+    if signs := undrawable("".join(row.name for row in found.rows)):
+        complain(
+            f"No installed font can draw {signs}: the figure shows question marks. Install one, or "
+            "name one with --font FILE."
+        )
+
+
+def _exit_code(failed: Sequence[Failure], done: int, options: argparse.Namespace) -> int:
+    for one in failed:
+        if options.debug:
+            traceback.print_exception(one.error)
+        complain(str(one.error))
+    if not failed:
+        return 0
+    complain(f"{len(failed)} of {len(failed) + done} rows failed.")
+    models = any(isinstance(one.error, ModelError) for one in failed)
+    return ModelError.exit_code if models else InputError.exit_code

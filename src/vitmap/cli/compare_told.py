@@ -1,0 +1,123 @@
+"""What the terminal says of a comparison: tables of numbers, and which head finds a part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitmap.cli.console import table
+
+if TYPE_CHECKING:
+    from vitmap.run.compare import Comparison
+    from vitmap.run.compare_numbers import Numbers
+    from vitmap.run.compare_row import ComparedRow
+    from vitmap.run.compare_summary import Agreement
+
+_LINES = 40  # of numbers on a terminal; where there would be more, their means over pictures
+_HEADER = ["entropy", "of most", "distance", "of photo", "prefix mass", "kept", "peak"]
+
+
+def tell_comparison(found: Comparison) -> list[str]:
+    """The title, a table a row (or one of means), agreement, and the best head for each part."""
+    from vitmap.run.compare_summary import agreements, bests
+    from vitmap.run.compare_words import alarm_notes, caution, title, told
+
+    agree, best = agreements(found), bests(found)
+    lines = [title(found)]
+    count = sum(len(row.numbers) for row in found.rows)
+    if count <= _LINES or found.across_models:
+        for number, row in enumerate(found.rows):
+            own = agree[number] if found.across_models else None
+            lines += [f"  {line}" for line in [_about(row), *_table(row.numbers, own)]]
+    else:
+        for row in found.rows:
+            lines.append(f"  {_about(row)}")
+        lines.append(f"  means over {len(found.rows)} pictures (each in compare.csv):")
+        lines += [f"  {line}" for line in _means(found.rows, agree[0])]
+    if not found.across_models and count <= _LINES and len(agree[0].labels) > 1:
+        lines.append("  agreement of heads (IoU of what is kept, mean over pictures):")
+        lines += [f"  {line}" for line in _agreement(agree[0])]
+    lines += [f"  {note}" for note in alarm_notes(found)]
+    lines += [f"  {told(one)}" for one in best]
+    if best:
+        lines.append(f"  {caution(found, best)}")
+    return lines
+
+
+def _about(row: ComparedRow) -> str:
+    (height, width), (gy, gx) = row.size, row.cells[0].view.grid
+    name = row.name.replace("\n", "\\n")
+    said = f"{name}: {width} × {height} px, {gx} × {gy} patches"
+    if row.prediction:
+        said += f"; label: {row.prediction}"
+    return said + (f" ({row.verdict})" if row.verdict is not None else "")
+
+
+def _table(numbers: Sequence[Numbers], agree: Agreement | None) -> list[str]:
+    likes = agree is not None and len(agree.labels) > 1
+    rows = [["map", *_HEADER, "at x, y", *(["most like"] if likes else []), "alarms"]]
+    for number, one in enumerate(numbers):
+        values = (one.entropy_bits, one.entropy_share, one.distance, one.distance_share)
+        figures = _figures((*values, one.prefix_mass, one.kept_share, one.peak))
+        place = "{}, {}".format(*one.peak_at)
+        like = [_like(agree, number)] if likes and agree is not None else []
+        alarms = ", ".join(alarm.mark for alarm in one.alarms)
+        rows.append([one.cell.label, *figures, place, *like, alarms])
+    return table(_without_empty(rows))
+
+
+def _means(rows: Sequence[ComparedRow], agree: Agreement) -> list[str]:
+    lines = [["map", *_HEADER, "most like", "alarms"]]
+    for number, cells in enumerate(zip(*(row.numbers for row in rows), strict=True)):
+        stack = [
+            (
+                one.entropy_bits,
+                one.entropy_share,
+                one.distance,
+                one.distance_share,
+                one.prefix_mass,
+                one.kept_share,
+                one.peak,
+            )
+            for one in cells
+        ]
+        figures = _figures(np.array(stack).mean(axis=0).tolist())
+        alarmed = sum(bool(one.alarms) for one in cells)
+        said = f"on {alarmed} of {len(cells)}" if alarmed else ""
+        lines.append([cells[0].cell.label, *figures, _like(agree, number), said])
+    return table(_without_empty(lines))
+
+
+def _figures(values: Sequence[float]) -> list[str]:
+    bits, share, distance, of_photo, prefix, kept, peak = values
+    known = np.isfinite(distance)
+    return [
+        f"{bits:.2f} bit",
+        f"{share:.2f}",
+        f"{distance:.0f} px" if known else "none",
+        f"{of_photo:.2f}" if known else "none",
+        f"{prefix:.1%}",
+        f"{kept:.1%}",
+        f"{peak:.1f}×",
+    ]
+
+
+def _agreement(agree: Agreement) -> list[str]:
+    rows = [["map", "most like", "by chance"]]
+    for number, other in enumerate(agree.nearest):
+        chance = f"{agree.chance[number, other]:.2f}" if other is not None else ""
+        rows.append([agree.labels[number], _like(agree, number), chance])
+    return table(rows)
+
+
+def _like(agree: Agreement, number: int) -> str:
+    other = agree.nearest[number]
+    return f"{agree.labels[other]} {agree.values[number, other]:.2f}" if other is not None else ""
+
+
+def _without_empty(rows: list[list[str]]) -> list[list[str]]:
+    """Without columns that say nothing below their head."""
+    kept = [i for i in range(len(rows[0])) if any(row[i] for row in rows[1:])]
+    return [[row[i] for i in kept] for row in rows]

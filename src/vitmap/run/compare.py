@@ -1,0 +1,214 @@
+"""`vitmap compare`: pictures in one model, or one picture in several, looked at row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from vitmap.dataset import read_places
+from vitmap.dataset.entries import Entry
+from vitmap.errors import InputError, ModelError, UnsupportedModel, UsageError, VitmapError
+from vitmap.images import Photo, read_photo
+from vitmap.maps import Prediction, Source
+from vitmap.methods.attention import check_query, predict
+from vitmap.models.backbone import Backbone
+from vitmap.models.load import load
+from vitmap.render.colormap import palette
+from vitmap.render.heads import display_name
+from vitmap.run.compare_labels import Verdict, unknown_label, verdict_of
+from vitmap.run.compare_row import ComparedRow, look_at
+from vitmap.run.compare_settings import CompareSettings, label_for
+from vitmap.run.jobs import failure_of
+from vitmap.run.lineup import line_up
+from vitmap.selection import select
+
+
+@dataclass(frozen=True, eq=False)
+class Failure:
+    """A row that could not be had: what was given, and why."""
+
+    given: str
+    error: VitmapError
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """All rows that could be had, with all that the report needs."""
+
+    settings: CompareSettings
+    rows: tuple[ComparedRow, ...]
+    failed: tuple[Failure, ...]
+    classifier: Source | None  # where it is another model than the maps'
+    remarks: tuple[str, ...]
+
+    @property
+    def across_models(self) -> bool:
+        """Whether rows are models; else they are pictures."""
+        return bool(self.settings.models)
+
+
+def compare(
+    settings: CompareSettings,
+    paths: Sequence[Path],
+    lost: Sequence[Failure],
+    seen: Callable[[], None],
+    remark: Callable[[str], None] = lambda _: None,
+) -> Comparison:
+    """Look at every row; `lost` are inputs that named no picture.
+
+    `remark` is told at once what the user did not ask for.
+
+    Raises UsageError, ModelError and OutputError for what no row can help, and the first row's
+    error where fewer than two rows are left.
+    """
+    settings.check()
+    palette(settings.maps.colormap)
+    places, remarks = read_places(paths, settings.parts) if settings.parts else ({}, [])
+    for text in remarks:
+        remark(text)
+    work = _across_models if settings.models else _across_pictures
+    rows, failed, classifier, more = work(settings, paths, places, seen, remark)
+    failures = (*lost, *failed)
+    if len(rows) < 2:
+        raise _too_few(len(rows), failures)
+    return Comparison(settings, tuple(rows), failures, classifier, (*remarks, *more))
+
+
+_Work = tuple[list[ComparedRow], list[Failure], Source | None, list[str]]
+
+
+def _across_pictures(
+    settings: CompareSettings,
+    paths: Sequence[Path],
+    places: dict[Path, Entry],
+    seen: Callable[[], None],
+    remark: Callable[[str], None],
+) -> _Work:
+    lineup = line_up(settings.maps)
+    for text in lineup.remarks:
+        remark(text)
+    check_asked(lineup.maps, settings)
+    if settings.labels:
+        _check_labels(lineup.classifier, settings.labels)
+    rows: list[ComparedRow] = []
+    failed: list[Failure] = []
+    why = "no classifier in reach" if settings.maps.classify else ""
+    for number, path in enumerate(paths):
+        label = label_for(settings.labels, number)
+        try:
+            photo = read_photo(path)
+            said = _said(lineup.classifier, photo, label, why)
+            look = partial(look_at, lineup.maps, photo, settings, len(paths))
+            rows.append(look(name=path.name, said=said, entry=places.get(path)))
+        except UsageError:  # too many maps: the same for every picture
+            raise
+        except Exception as error:
+            failed.append(Failure(str(path), failure_of(path, error)))
+        seen()
+    other = None if lineup.one_model or not lineup.classifier else lineup.classifier.source
+    return rows, failed, other, list(lineup.remarks)
+
+
+def _across_models(
+    settings: CompareSettings,
+    paths: Sequence[Path],
+    places: dict[Path, Entry],
+    seen: Callable[[], None],
+    _: Callable[[str], None],
+) -> _Work:
+    """One model after the other, each gone before the next one is read."""
+    [path] = paths
+    photo = read_photo(path)
+    label = label_for(settings.labels, 0)
+    rows: list[ComparedRow] = []
+    failed: list[Failure] = []
+    classes: set[str] = set()
+    known = False  # whether any model has the label as a class
+    given = {"precision": settings.maps.precision, "device": settings.maps.device}
+    names = row_names(settings.models)
+    for name, shown in zip(settings.models, names, strict=True):
+        try:
+            model = load(name, classify=settings.maps.classify, **given)
+            check_asked(model, settings)
+            classifier = model if model.labels is not None else None
+            said = _said(
+                classifier, photo, label, "no classifier" if settings.maps.classify else ""
+            )
+            classes |= set((model.labels or {}).values())
+            known |= said[1] is not None and said[1].right is not None
+            look = partial(look_at, model, photo, settings, len(names))
+            rows.append(look(name=shown, said=said, entry=places.get(path)))
+            del model, classifier, look
+        except Exception as error:
+            failed.append(Failure(name, _failure_of(name, error)))
+        seen()
+    if label is not None and not known and len(rows) > 1:
+        if not classes:
+            raise UsageError("--label was given, but none of the models has a classifier.")
+        raise unknown_label(label, classes, "these models know")
+    return rows, failed, None, []
+
+
+def row_names(models: Sequence[str]) -> list[str]:
+    """A folder by its own name, unless two of them have the same one.
+
+    >>> row_names(["runs/a/best", "/x/deit"]), row_names(["/runs/a/best", "/runs/b/best"])
+    (['runs/a/best', 'deit'], ['/runs/a/best', '/runs/b/best'])
+    """
+    short = [display_name(model) for model in models]
+    return short if len(set(short)) == len(short) else list(models)
+
+
+def check_asked(model: Backbone, settings: CompareSettings) -> None:
+    """Raises UsageError or ModelError for what this model cannot give of any picture."""
+    maps = settings.maps
+    select(maps.layer, model.depth, "layer")
+    select(maps.head, model.heads, "head")
+    check_query(model, maps.query, maps.layer)
+    model.view((100, 100), maps.size, maps.fit)
+
+
+def _check_labels(classifier: Backbone | None, labels: Sequence[str]) -> None:
+    if classifier is None or classifier.labels is None:
+        raise UnsupportedModel(
+            "--label was given, but there is no classifier in reach to be right or wrong: name "
+            "one with --classifier."
+        )
+    classes = list(classifier.labels.values())
+    stub = Prediction(classifier.name, ((classes[0], 0.0),), (1, 1), False)
+    for label in labels:
+        if verdict_of(stub, label, classes).right is None:
+            raise unknown_label(label, classes, f"{display_name(classifier.name)} knows")
+
+
+Saying = tuple[Prediction | str, Verdict | None]
+
+
+def _said(classifier: Backbone | None, photo: Photo, label: str | None, why: str) -> Saying:
+    """What the classifier calls the photo, and whether that is right; else why there is none."""
+    if classifier is None or classifier.labels is None:
+        return why, None
+    prediction = predict(classifier, photo)
+    if label is None:
+        return prediction, None
+    return prediction, verdict_of(prediction, label, classifier.labels.values())
+
+
+def _failure_of(name: str, error: Exception) -> VitmapError:
+    """A model's failure in one line: the other models of a comparison go on."""
+    if isinstance(error, ModelError | InputError):
+        return error
+    if isinstance(error, UsageError):  # a layer that this model does not have, say
+        return UnsupportedModel(f"{display_name(name)}: {error}")
+    return failure_of(Path(name), error)
+
+
+def _too_few(left: int, failed: Sequence[Failure]) -> VitmapError:
+    """The error where nothing is left to compare; its kind is that of the first failure."""
+    first = failed[0].error if failed else InputError("nothing was given")
+    one = "1 row is" if left else "no row is"
+    return type(first)(
+        f"{one} left to compare, of {left + len(failed)}; the first failure: {first}"
+    )

@@ -1,0 +1,93 @@
+"""What a comparison depends on besides its pictures; what its run.json records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vitmap.errors import UsageError
+from vitmap.maps import AttentionMaps, PatchMap
+from vitmap.registry import suggest
+from vitmap.run.settings import Settings
+
+SHOWS = ("map", "overlay", "mask")
+MOST_CELLS, MOST_ROWS, MOST_MAPS = 192, 40, 800  # beyond these no page can be read
+
+
+@dataclass(frozen=True)
+class CompareSettings:
+    """Which maps, of which models, drawn how; the defaults are the command line's."""
+
+    maps: Settings
+    models: tuple[str, ...] = ()  # rows are these models, not pictures
+    show: str = "map"
+    labels: tuple[str, ...] = ()  # what the pictures show: one for all, or one each
+    parts: str | None = None  # path of a file of boxes
+
+    def check(self) -> None:
+        """Raises UsageError for what no model and no picture could make possible."""
+        self.maps.check()
+        if self.show not in SHOWS:
+            raise suggest("show", self.show, SHOWS)
+        if any(not label.strip() for label in self.labels):
+            raise UsageError(
+                "--label names nothing: expected a class, such as --label 'tabby cat'."
+            )
+        if self.labels and not self.maps.classify:
+            raise UsageError("--label and --no-classify exclude each other: give one of them.")
+        if not self.models:
+            return
+        if len(self.models) < 2:
+            raise UsageError(
+                "--models names one model: expected two or more to compare (for one model, "
+                "--model and two pictures or more)."
+            )
+        for name in ("model", "classifier"):
+            if getattr(self.maps, name) is not None:
+                raise UsageError(
+                    f"--models and --{name} exclude each other: each model names what it sees "
+                    "itself, where it can."
+                )
+
+    def check_pictures(self, count: int) -> None:
+        """Raises UsageError where so many pictures cannot be compared like this."""
+        if self.models and count > 1:
+            raise UsageError(
+                f"{count} pictures were given with --models: expected one; for several pictures, "
+                "run it once a picture, or give one --model."
+            )
+        if not self.models and count == 1:
+            raise UsageError(
+                "One picture was given: name two or more to compare (vitmap compare car.jpg "
+                "cat.jpg), or --models A B for one picture in several models; vitmap IMAGE draws "
+                "the heads of one."
+            )
+        if max(count, len(self.models)) > MOST_ROWS:
+            raise UsageError(
+                f"{max(count, len(self.models))} rows asked for: a figure has {MOST_ROWS} at most. "
+                "Name fewer, or let vitmap IMAGE... write a folder a picture."
+            )
+        if len(self.labels) not in (0, 1, count):
+            raise UsageError(
+                f"--label was given {len(self.labels)} times for {count} pictures: give it once "
+                "for all, or once a picture, in their order."
+            )
+
+
+def cells_of(maps: AttentionMaps, settings: Settings, rows: int) -> list[PatchMap]:
+    """The maps of one row, in the order of layers and heads; raises UsageError for too many."""
+    cells = [cell for row in maps.cells(settings.head, settings.reduce) for cell in row]
+    if len(cells) > MOST_CELLS or rows * len(cells) > MOST_MAPS:
+        raise UsageError(
+            f"{len(cells)} maps a row in {rows} rows asked for: a figure has {MOST_CELLS} a row "
+            f"and {MOST_MAPS} in all at most. Choose with --layer and --head, or average with "
+            "--reduce."
+        )
+    return cells
+
+
+def label_for(labels: Sequence[str], number: int) -> str | None:
+    """What the picture of that number is said to show."""
+    if not labels:
+        return None
+    return labels[0] if len(labels) == 1 else labels[number]

@@ -1,0 +1,161 @@
+"""The figures' content: rows, columns and small numbers as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vitmap.maps import Prediction
+from vitmap.render.agreement import Matrix
+from vitmap.render.compare import (
+    BEST,
+    RIGHT,
+    WRONG,
+    CompareRow,
+    CompareSheet,
+    Tile,
+)
+from vitmap.render.labels import times
+from vitmap.render.page import INK, QUIET
+from vitmap.render.scale import Scale, scale_of
+from vitmap.run import compare_words as words
+from vitmap.run.compare import Comparison
+from vitmap.run.compare_numbers import Best, Numbers
+from vitmap.run.compare_row import ComparedRow
+from vitmap.run.compare_summary import Agreement
+
+Line = tuple[str, str]  # text and colour
+
+
+def scales_of(found: Comparison) -> list[Scale]:
+    """The scale of each row: one for all of them unless another is asked for by name."""
+    name = found.settings.maps.scale or "run"
+    if name == "image":
+        return [scale_of(name, row.cells) for row in found.rows]
+    return [scale_of(name, [cell for row in found.rows for cell in row.cells])] * len(found.rows)
+
+
+def compare_sheet(found: Comparison, best: Sequence[Best]) -> CompareSheet:
+    """compare.png."""
+    asked, scales = found.settings.maps, scales_of(found)
+    notes = words.notes(found, scales[0].name)
+    if best:
+        notes.append(
+            "A multiple beside a part's name: the map's mass on the part over the part's area (1× "
+            f"= no preference); the best map for it is framed. {words.caution(found, best)}"
+        )
+    return CompareSheet(
+        title=words.title(found),
+        subtitle=words.subtitle(found),
+        rows=[_row(found, row, scale, best) for row, scale in zip(found.rows, scales, strict=True)],
+        columns=() if found.across_models else _columns(found, best),
+        group=_group(found),
+        show=found.settings.show,
+        notes=notes,
+        alarms=words.alarm_notes(found),
+        colormap=asked.colormap,
+        upsample=asked.upsample,
+        threshold=asked.threshold,
+    )
+
+
+def _group(found: Comparison) -> int:
+    """Heads of one layer stay in one line where it holds them."""
+    cells = found.rows[0].cells
+    first = sum(cell.layers == cells[0].layers for cell in cells)
+    return first if first < len(cells) else 1
+
+
+def _columns(found: Comparison, best: Sequence[Best]) -> list[Line]:
+    """A label once above each column, and what its map is the best for."""
+    return [
+        (
+            cell.label,
+            ", ".join(f"{one.label} {one.times:.1f}×" for one in best if _is(one, number)),
+        )
+        for number, cell in enumerate(found.rows[0].cells)
+    ]
+
+
+def _is(best: Best, number: int, row: ComparedRow | None = None) -> bool:
+    """Whether this map is the best for a part; a preference it must be."""
+    return best.number == number and best.times > 1 and best.row in (None, row and row.name)
+
+
+def _row(found: Comparison, row: ComparedRow, scale: Scale, best: Sequence[Best]) -> CompareRow:
+    (height, width), (gy, gx) = row.size, row.cells[0].view.grid
+    seen = f"{gx} × {gy} patches"
+    about = (
+        f"{found_depth(row)}, {seen}" if found.across_models else f"{width} × {height} px, {seen}"
+    )
+    if scale.name == "image" and scale.upper is not None:
+        about += f", scale to {times(scale.upper)}"
+    return CompareRow(
+        name=row.name,
+        about=about,
+        photo=row.photo.pixels,
+        source=row.size,
+        tiles=[
+            Tile(
+                one.cell,
+                _captions(row, number, one, best),
+                any(_is(b, number, row) and b.label in row.parts for b in best),
+            )
+            for number, one in enumerate(row.numbers)
+        ],
+        scale=scale,
+        under=_under(row),
+        parts=row.outlines,
+    )
+
+
+def found_depth(row: ComparedRow) -> str:
+    """A model by its shape: layers and heads differ, and numbers of heads mean nothing across."""
+    return f"{row.depth} layers × {row.heads} heads"
+
+
+def _captions(row: ComparedRow, number: int, one: Numbers, best: Sequence[Best]) -> list[Line]:
+    """The same count of lines for every map of a row, so that they stand in line."""
+    kept = f"{one.kept_share:.0%}" if one.kept_share >= 0.095 else f"{one.kept_share:.1%}"
+    lines = [(f"peak {times(one.peak)}  kept {kept}", QUIET)]
+    if row.parts:
+        said = [f"{label} {parts[number].times:.1f}×" for label, parts in row.parts.items()]
+        mine = any(_is(b, number, row) for b in best)
+        lines.append((", ".join(said), BEST if mine else QUIET))
+    return lines
+
+
+def _under(row: ComparedRow) -> list[Line]:
+    """What the model calls the picture, and whether that is right; what is outlined."""
+    lines: list[Line] = []
+    if isinstance(row.prediction, Prediction):
+        lines.append((str(row.prediction), INK))
+    elif row.prediction:
+        lines.append((row.prediction, QUIET))
+    if row.verdict is not None:
+        sign, color = {True: ("✓ ", RIGHT), False: ("✗ ", WRONG), None: ("", QUIET)}[
+            row.verdict.right
+        ]
+        lines.append((f"{sign}{row.verdict}", color))
+    labels = list(dict.fromkeys(label for label, _ in row.outlines))
+    if labels:
+        lines.append((f"outlined: {', '.join(labels)}", QUIET))
+    return lines
+
+
+def matrices(found: Sequence[Agreement]) -> list[Matrix]:
+    """agreement.png: a matrix for all pictures, or one a model."""
+    return [
+        Matrix(
+            title=one.name,
+            labels=one.labels,
+            values=one.values,
+            remarks=[
+                f"most like {one.labels[other]}: {one.values[number, other]:.2f} "
+                f"({one.chance[number, other]:.2f} by chance)"
+                if other is not None
+                else ""
+                for number, other in enumerate(one.nearest)
+            ],
+        )
+        for one in found
+    ]
