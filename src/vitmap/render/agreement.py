@@ -11,6 +11,7 @@ from PIL import Image
 
 from vitmap.render.caveat import CAVEAT
 from vitmap.render.colormap import DEFAULT, palette
+from vitmap.render.labels import telling
 from vitmap.render.page import INK, LINE, QUIET, Page, dots, fitted, width_of, wrapped
 from vitmap.render.scale import LEVELS
 
@@ -38,8 +39,8 @@ def draw_agreement(
     colormap: str = DEFAULT,
 ) -> Image.Image:
     """Matrices one below the other, on one scale from 0 to 1; the diagonal says nothing."""
-    names = [min(_longest(matrix.labels), _LONGEST) for matrix in matrices]
-    wides = [max(_WIDE, name + 0.08) for name in names]
+    names = [_longest(matrix.labels) for matrix in matrices]
+    wides = [max(_WIDE, min(name, _LONGEST) + 0.08) for name in names]
     remarks = [_longest(matrix.remarks) for matrix in matrices]
     inner = max(
         _BAR + 2.5,
@@ -83,12 +84,12 @@ def _draw(page: Page, y: float, matrix: Matrix, widths: tuple[float, float], col
     name, wide = widths
     left, colors = _MARGIN + name + 0.1, palette(colormap)
     size = (dots(_TALL) - 1, dots(wide) - 1, 3)
+    heads = telling(matrix.labels, wide - 0.06, 7)
     for number, label in enumerate(matrix.labels):
-        shown = fitted(label, name, 7)
         middle = left + (number + 0.5) * wide
-        page.text(middle, y - 0.06, shown, size=7, color=QUIET, align="center")
+        page.text(middle, y - 0.06, heads[number], size=7, color=QUIET, align="center")
         line = y + (number + 0.5) * _TALL + 0.035
-        page.text(left - 0.08, line, shown, size=7, color=QUIET, align="right")
+        page.text(left - 0.08, line, label, size=7, color=QUIET, align="right")
         remark = left + len(matrix.labels) * wide + 0.12
         page.text(remark, line, matrix.remarks[number], size=7)
         for column, value in enumerate(matrix.values[number]):

@@ -25,7 +25,7 @@ from vitmap.render.compare_layout import (
     across_of,
     lay_out,
 )
-from vitmap.render.compare_legend import draw_legend, legend_height
+from vitmap.render.compare_legend import LEGEND, draw_legend
 from vitmap.render.labels import telling
 from vitmap.render.marked import mark_parts
 from vitmap.render.overlay import cut_out, overlay
@@ -98,7 +98,8 @@ def draw_compare(sheet: CompareSheet) -> Image.Image:
     labels = 0.0 if titled else 0.15 * max(map(len, heads)) + 0.13 * remarked
     head = max(0.0, words + labels - above[0])
     foot = top + head + layout.height
-    page = Page(paper, foot + legend_height() + sum(map(len, lines)) * LINE + 0.18)
+    legend = 0.12 if sheet.show == "mask" else LEGEND  # a mask has no colours to explain
+    page = Page(paper, foot + legend + sum(map(len, lines)) * LINE + 0.18)
     for number, text in enumerate(title):
         page.text(MARGIN, 0.38 + 0.26 * number, text, size=_TITLE, cut="Bold")
     page.text(MARGIN, top - 0.33, fitted(sheet.subtitle, inner, 8), color=QUIET)
@@ -112,10 +113,10 @@ def draw_compare(sheet: CompareSheet) -> Image.Image:
         _photo(page, y, row, name, block, layout.panel)
         _tiles(page, y, sheet, row, block, layout, titled)
         y += block.height
-    draw_legend(
-        page, MARGIN, foot, [row.scale for row in sheet.rows], _cells(sheet), sheet.colormap
-    )
-    y = foot + legend_height()
+    if sheet.show != "mask":
+        scales, cells = [row.scale for row in sheet.rows], _cells(sheet)
+        draw_legend(page, MARGIN, foot, scales, cells, sheet.colormap)
+    y = foot + legend
     for note, texts in zip(notes, lines, strict=True):
         cut, color = ("Oblique", QUIET) if note is CAVEAT else ("", INK)
         color = ALARM if note in sheet.alarms else color

@@ -12,7 +12,7 @@ TITLED, CAPTION, UNDER = 0.17, 0.125, 0.14  # a map's own label, a line above it
 APART = 0.20  # between rows
 _ACROSS = 13.0  # what the columns may take before they are as narrow as their captions allow
 _NARROWEST, _WIDEST = 1.22, 2.40
-_LARGER = 1.4  # a photo may be so much wider than its maps, where these are small
+_LARGER, _SEEN = 1.4, 2.2  # a photo is so much wider than its maps, up to these square inches
 _BANNER = 1.8  # width by height from which a map is as wide as its column
 _TALLEST = 1.9  # a map's height at most, in widths of its column
 
@@ -120,7 +120,8 @@ def lay_out(
         tile = Size(width, width / aspect)
         lines = -(-count // across)
         room = lines * (text + tile.height + GAP) - GAP - text - words * UNDER
-        wide = min(panel, max(_LARGER * tile.width, room * aspect))
+        larger = min(_LARGER * tile.width, (_SEEN * aspect) ** 0.5)
+        wide = min(panel, max(tile.width, larger, room * aspect))
         blocks.append(Block(tile, Size(wide, wide / aspect), text, lines, words))
     return Layout(across, column, panel, blocks)
 

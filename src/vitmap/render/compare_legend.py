@@ -11,12 +11,8 @@ from vitmap.render.colormap import palette
 from vitmap.render.page import Page, dots
 from vitmap.render.scale import Scale
 
+LEGEND = 0.56  # inches from its top to the first note
 _BAR = 2.6
-
-
-def legend_height() -> float:
-    """Inches from its top to the first note."""
-    return 0.56
 
 
 def draw_legend(

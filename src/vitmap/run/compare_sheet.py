@@ -87,8 +87,6 @@ def _row(found: Comparison, row: ComparedRow, scale: Scale, best: Sequence[Best]
     about = (
         f"{found_depth(row)}, {seen}" if found.across_models else f"{width} × {height} px, {seen}"
     )
-    if scale.name == "image" and scale.upper is not None:
-        about += f", scale to {times(scale.upper)}"
     return CompareRow(
         name=row.name,
         about=about,
@@ -103,7 +101,7 @@ def _row(found: Comparison, row: ComparedRow, scale: Scale, best: Sequence[Best]
             for number, one in enumerate(row.numbers)
         ],
         scale=scale,
-        under=_under(row),
+        under=_under(row, scale if found.settings.show != "mask" else None),
         parts=row.outlines,
     )
 
@@ -124,8 +122,8 @@ def _captions(row: ComparedRow, number: int, one: Numbers, best: Sequence[Best])
     return lines
 
 
-def _under(row: ComparedRow) -> list[Line]:
-    """What the model calls the picture, and whether that is right; what is outlined."""
+def _under(row: ComparedRow, scale: Scale | None) -> list[Line]:
+    """What the model calls the picture, and whether that is right; what else the row has alone."""
     lines: list[Line] = []
     if isinstance(row.prediction, Prediction):
         lines.append((str(row.prediction), INK))
@@ -139,6 +137,8 @@ def _under(row: ComparedRow) -> list[Line]:
     labels = list(dict.fromkeys(label for label, _ in row.outlines))
     if labels:
         lines.append((f"outlined: {', '.join(labels)}", QUIET))
+    if scale is not None and scale.name == "image" and scale.upper is not None:
+        lines.append((f"scale: 0 to {times(scale.upper)}", QUIET))
     return lines
 
 

@@ -14,7 +14,7 @@ from vitmap.sinks import MEANINGS as ALARMS
 SIGN = "▲"  # an alarm, beside its words
 _ROWS = {
     "run": "one scale for all rows",
-    "image": "one scale for each row, whose end stands beside its name",
+    "image": "one scale for each row, whose end stands below its photo",
     "cell": "each map by its own minimum and maximum: not comparable with each other",
 }
 
@@ -33,13 +33,19 @@ def span(cells: Sequence[PatchMap]) -> str:
     """Which maps these are: `L11, heads H0 to H5`."""
     if len(cells) == 1:
         return cells[0].label
-    if any(len(cell.layers) + len(cell.heads) > 2 for cell in cells):
-        return f"{cells[0].label} to {cells[-1].label}"
+    heads = _over("head", [cell.heads for cell in cells])
     if cells[0].query.kind == "pool":
-        return f"heads {cells[0].label} to {cells[-1].label}"
-    layers = list(dict.fromkeys(cell.layers[0] for cell in cells))
-    heads = list(dict.fromkeys(cell.heads[0] for cell in cells))
-    return f"{_named('Layer', layers)}, {_named('head', heads)}"
+        return f"Pooling {heads}"
+    layers = _over("layer", [cell.layers for cell in cells])
+    return f"{layers[0].upper()}{layers[1:]}, {heads}"
+
+
+def _over(noun: str, numbers: Sequence[tuple[int, ...]]) -> str:
+    """What the maps are of, and what each of them is the mean over."""
+    each = list(dict.fromkeys(numbers))
+    if all(len(one) == 1 for one in each):
+        return _named(noun, [one[0] for one in each])
+    return f"mean of {_named(noun, each[0])}"
 
 
 def _named(noun: str, numbers: Sequence[int]) -> str:
@@ -87,9 +93,12 @@ def notes(found: Comparison, scale: str) -> list[str]:
     shown = {
         "map": "",
         "overlay": " Maps lie over their photo in grey.",
-        "mask": " Shown is what of the photo is kept; the rest is dimmed.",
+        "mask": " Shown of each photo is what is kept; the rest is dimmed, a white line between.",
     }[found.settings.show]
-    return [f"{reading}).", f"{labels} peak: the brightest patch; {kept}{shown}"]
+    peak = "peak: the brightest patch in multiples of uniform attention"
+    if found.settings.show == "mask":
+        return [f"{labels} {peak}; {kept}{shown}"]
+    return [f"{reading}).", f"{labels} {peak}; {kept}{shown}"]
 
 
 def alarm_notes(found: Comparison) -> list[str]:
