@@ -72,6 +72,39 @@ def rank(planted: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> Iterato
 
 
 @pytest.fixture
+def compare(planted: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Command]:
+    """`vitmap compare` in this process, with the planted ViT, too small for several threads."""
+    import torch
+
+    call, threads = command(capfd), torch.get_num_threads()
+    torch.set_num_threads(1)
+
+    def comparing(*arguments: object) -> Said:
+        words = [str(argument) for argument in arguments]
+        for name, value in {"out": out, "size": 32}.items():
+            words += [] if f"--{name}" in words else [f"--{name}", str(value)]
+        if not {"--model", "--models"} & set(words):
+            words += ["--model", str(planted), "--no-classify"]
+        return call("compare", *words)
+
+    yield comparing
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Callable[..., Path]:
+    """Write a dark photo with one bright part: scene("a.png", seed, (y0, x0, y1, x1))."""
+
+    def making(name: str, seed: int = 0, box: tuple[int, int, int, int] = (16, 24, 32, 48)) -> Path:
+        noise = np.random.default_rng(seed).integers(0, 60, (48, 72, 3), dtype=np.uint8)
+        noise[box[0] : box[2], box[1] : box[3]] = 250
+        Image.fromarray(noise).save(tmp_path / name)
+        return tmp_path / name
+
+    return making
+
+
+@pytest.fixture
 def draw(tmp_path: Path) -> Callable[..., Path]:
     """Write a photo of random colours: draw("cat.png", height, width)."""
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 
 import tiny
 import vitmap as api
-from command import Command, Said, command
+from command import Command
 from oracles.attention import bits_of, fewest, iou_of, mean_distance
 from parts import table
 from vitmap.dataset import read_places
@@ -25,40 +24,7 @@ from vitmap.rank.agreement import agreement, by_chance, nearest
 from vitmap.rank.on_part import on_part
 from vitmap.run.compare_labels import names_of, unknown_label, verdict_of
 
-BRIGHT = (16, 24, 32, 48)  # y0, x0, y1, x1 of the bright square in every scene
-
-
-@pytest.fixture
-def compare(planted: Path, out: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Command]:
-    """`vitmap compare` in this process, with the planted ViT, too small for several threads."""
-    import torch
-
-    call, threads = command(capfd), torch.get_num_threads()
-    torch.set_num_threads(1)
-
-    def comparing(*arguments: object) -> Said:
-        words = [str(argument) for argument in arguments]
-        for name, value in {"out": out, "size": 32}.items():
-            words += [] if f"--{name}" in words else [f"--{name}", str(value)]
-        if not {"--model", "--models"} & set(words):
-            words += ["--model", str(planted), "--no-classify"]
-        return call("compare", *words)
-
-    yield comparing
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Callable[..., Path]:
-    """A dark photo with one bright part; the other scenes differ by their noise."""
-
-    def making(name: str, seed: int = 0, box: tuple[int, int, int, int] = BRIGHT) -> Path:
-        noise = np.random.default_rng(seed).integers(0, 60, (48, 72, 3), dtype=np.uint8)
-        noise[box[0] : box[2], box[1] : box[3]] = 250
-        Image.fromarray(noise).save(tmp_path / name)
-        return tmp_path / name
-
-    return making
+BRIGHT = (16, 24, 32, 48)  # y0, x0, y1, x1 of the bright square, unless a scene has its own
 
 
 # The agreement of masks, and the mass on a part.

@@ -51,7 +51,7 @@ def compare_sheet(found: Comparison, best: Sequence[Best]) -> CompareSheet:
         group=_group(found),
         show=found.settings.show,
         notes=notes,
-        alarms=words.alarm_notes(found),
+        alarms=[f"▲ {note}" for note in words.alarm_notes(found)],
         colormap=asked.colormap,
         upsample=asked.upsample,
         threshold=asked.threshold,

@@ -11,7 +11,6 @@ from vitmap.run.compare import Comparison
 from vitmap.run.compare_numbers import Best
 from vitmap.sinks import MEANINGS as ALARMS
 
-SIGN = "▲"  # an alarm, beside its words
 _ROWS = {
     "run": "one scale for all rows",
     "image": "one scale for each row, whose end stands below its photo",
@@ -106,7 +105,7 @@ def alarm_notes(found: Comparison) -> list[str]:
     every = [one.alarms for row in found.rows for one in row.numbers]
     counts = {kind: sum(kind in {a.kind for a in alarms} for alarms in every) for kind in ALARMS}
     return [
-        f"{SIGN} {kind} (on {count} of {len(every)} maps): {ALARMS[kind]}"
+        f"{kind} (on {count} of {len(every)} maps): {ALARMS[kind]}"
         for kind, count in counts.items()
         if count
     ]
