@@ -187,6 +187,20 @@ def test_a_model_that_cannot_be_had_fails_alone(
 # What is refused, and what fails alone.
 
 
+def test_a_patch_that_asks_outside_one_picture_fails_that_one(
+    compare: Command,
+    pictures: list[Path],
+    draw: Callable[..., Path],
+    out: Path,
+) -> None:
+    small = draw("small.png", 20, 20)
+    said = compare(*pictures, small, "--query", "patch:60,40")
+    assert said.code == 3
+    assert "small.png: Point (60, 40) lies outside the photo of 20 × 20 px." in said.err[0]
+    assert {line["picture"] for line in table(out / "compare.csv")} == {"a.png", "b.png"}
+    assert "what the patch at 60, 40 px attends to" in said.out[0]
+
+
 def test_a_picture_that_cannot_be_read_fails_alone(
     compare: Command,
     pictures: list[Path],

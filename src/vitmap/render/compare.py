@@ -154,6 +154,12 @@ def _photo(page: Page, y: float, row: CompareRow, name: str, block: Block, panel
     page.text(MARGIN, y + 0.27, fitted(row.about, panel, 7), size=7, color=QUIET)
     shape = dots(block.photo.height), dots(block.photo.width)
     page.picture(MARGIN, y + block.above, mark_parts(_small(row.photo, shape), row.parts))
+    cell, (height, width) = row.tiles[0].cell, row.source
+    for place in {cell.view.patch_at(*point) for point in cell.query.points}:
+        x0, y0, x1, y1 = cell.view.box(*place)
+        across, down = block.photo.width / width, block.photo.height / height
+        left, upper = MARGIN + x0 * across, y + block.above + y0 * down
+        page.frame(left, upper, (x1 - x0) * across, (y1 - y0) * down)
     line = y + block.above + block.photo.height + UNDER
     for text, color in row.under:
         cut = "" if color in (INK, QUIET) else "Bold"

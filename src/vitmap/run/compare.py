@@ -19,7 +19,7 @@ from vitmap.render.colormap import palette
 from vitmap.render.heads import display_name
 from vitmap.run.compare_labels import Verdict, unknown_label, verdict_of
 from vitmap.run.compare_row import ComparedRow, look_at
-from vitmap.run.compare_settings import CompareSettings, label_for
+from vitmap.run.compare_settings import CompareSettings, check_count, label_for
 from vitmap.run.jobs import failure_of
 from vitmap.run.lineup import line_up
 from vitmap.selection import select
@@ -89,7 +89,7 @@ def _across_pictures(
     lineup = line_up(settings.maps)
     for text in lineup.remarks:
         remark(text)
-    check_asked(lineup.maps, settings)
+    check_asked(lineup.maps, settings, len(paths))
     if settings.labels:
         _check_labels(lineup.classifier, settings.labels)
     rows: list[ComparedRow] = []
@@ -100,10 +100,8 @@ def _across_pictures(
         try:
             photo = read_photo(path)
             said = _said(lineup.classifier, photo, label, why)
-            look = partial(look_at, lineup.maps, photo, settings, len(paths))
+            look = partial(look_at, lineup.maps, photo, settings)
             rows.append(look(name=path.name, said=said, entry=places.get(path)))
-        except UsageError:  # too many maps: the same for every picture
-            raise
         except Exception as error:
             failed.append(Failure(str(path), failure_of(path, error)))
         seen()
@@ -131,14 +129,14 @@ def _across_models(
     for name, shown in zip(settings.models, names, strict=True):
         try:
             model = load(name, classify=settings.maps.classify, **given)
-            check_asked(model, settings)
+            check_asked(model, settings, len(names))
             classifier = model if model.labels is not None else None
             said = _said(
                 classifier, photo, label, "no classifier" if settings.maps.classify else ""
             )
             classes |= set((model.labels or {}).values())
             known |= said[1] is not None and said[1].right is not None
-            look = partial(look_at, model, photo, settings, len(names))
+            look = partial(look_at, model, photo, settings)
             rows.append(look(name=shown, said=said, entry=places.get(path)))
             del model, classifier, look
         except Exception as error:
@@ -161,11 +159,12 @@ def row_names(models: Sequence[str]) -> list[str]:
     return short if len(set(short)) == len(short) else list(models)
 
 
-def check_asked(model: Backbone, settings: CompareSettings) -> None:
+def check_asked(model: Backbone, settings: CompareSettings, rows: int) -> None:
     """Raises UsageError or ModelError for what this model cannot give of any picture."""
     maps = settings.maps
-    select(maps.layer, model.depth, "layer")
-    select(maps.head, model.heads, "head")
+    layers = select(maps.layer, model.depth, "layer")
+    heads = select(maps.head, model.heads, "head")
+    check_count(len(layers), len(heads), maps, rows)
     check_query(model, maps.query, maps.layer)
     model.view((100, 100), maps.size, maps.fit)
 

@@ -55,19 +55,18 @@ def look_at(
     model: Backbone,
     photo: Photo,
     settings: CompareSettings,
-    rows: int,
     *,
     name: str,
     said: tuple[Prediction | str, Verdict | None],
     entry: Entry | None,
 ) -> ComparedRow:
-    """The row of one photo in one model; `rows` is how many there will be.
+    """The row of one photo in one model.
 
-    Raises UsageError for too many maps, InputError for parts that do not fit the photo.
+    Raises what `attend` raises, and InputError for parts that do not fit the photo.
     """
     outlines = _outlines(photo, entry)
     maps, distances = _attend(model, photo, settings)
-    cells = cells_of(maps, settings.maps, rows)
+    cells = cells_of(maps, settings.maps)
     kept = np.stack([cell.keep_mass(settings.maps.threshold) for cell in cells])
     means = np.array([_over(distances, maps, cell) for cell in cells])
     small = _small(photo)

@@ -74,16 +74,22 @@ class CompareSettings:
             )
 
 
-def cells_of(maps: AttentionMaps, settings: Settings, rows: int) -> list[PatchMap]:
-    """The maps of one row, in the order of layers and heads; raises UsageError for too many."""
-    cells = [cell for row in maps.cells(settings.head, settings.reduce) for cell in row]
-    if len(cells) > MOST_CELLS or rows * len(cells) > MOST_MAPS:
+def cells_of(maps: AttentionMaps, settings: Settings) -> list[PatchMap]:
+    """The maps of one row, in the order of layers and heads."""
+    return [cell for row in maps.cells(settings.head, settings.reduce) for cell in row]
+
+
+def check_count(layers: int, heads: int, settings: Settings, rows: int) -> None:
+    """Raises UsageError where so many layers and heads are more maps than a figure can hold."""
+    cells = 1
+    cells *= 1 if settings.reduce in ("layers", "mean") else layers
+    cells *= 1 if settings.reduce in ("heads", "mean") else heads
+    if cells > MOST_CELLS or rows * cells > MOST_MAPS:
         raise UsageError(
-            f"{len(cells)} maps a row in {rows} rows asked for: a figure has {MOST_CELLS} a row "
+            f"{cells} maps a row in {rows} rows asked for: a figure has {MOST_CELLS} a row "
             f"and {MOST_MAPS} in all at most. Choose with --layer and --head, or average with "
             "--reduce."
         )
-    return cells
 
 
 def label_for(labels: Sequence[str], number: int) -> str | None:

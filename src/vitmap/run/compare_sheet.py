@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from vitmap.maps import Prediction
 from vitmap.render.agreement import Matrix
 from vitmap.render.compare import (
@@ -24,6 +26,7 @@ from vitmap.run.compare_row import ComparedRow
 from vitmap.run.compare_summary import Agreement
 
 Line = tuple[str, str]  # text and colour
+_BEST, _NAMED = "★ ", 2  # at the best map for a part; parts that are named above a map
 
 
 def scales_of(found: Comparison) -> list[Scale]:
@@ -41,7 +44,7 @@ def compare_sheet(found: Comparison, best: Sequence[Best]) -> CompareSheet:
     if best:
         notes.append(
             "A multiple beside a part's name: the map's mass on the part over the part's area (1× "
-            f"= no preference); the best map for it is framed. {words.caution(found, best)}"
+            f"= no preference); ★: the best map for it, framed. {words.caution(found, best)}"
         )
     return CompareSheet(
         title=words.title(found),
@@ -70,7 +73,7 @@ def _columns(found: Comparison, best: Sequence[Best]) -> list[Line]:
     return [
         (
             cell.label,
-            ", ".join(f"{one.label} {one.times:.1f}×" for one in best if _is(one, number)),
+            ", ".join(f"{_BEST}{one.label} {one.times:.1f}×" for one in best if _is(one, number)),
         )
         for number, cell in enumerate(found.rows[0].cells)
     ]
@@ -116,10 +119,19 @@ def _captions(row: ComparedRow, number: int, one: Numbers, best: Sequence[Best])
     kept = f"{one.kept_share:.0%}" if one.kept_share >= 0.095 else f"{one.kept_share:.1%}"
     lines = [(f"peak {times(one.peak)}  kept {kept}", QUIET)]
     if row.parts:
-        said = [f"{label} {parts[number].times:.1f}×" for label, parts in row.parts.items()]
-        mine = any(_is(b, number, row) for b in best)
-        lines.append((", ".join(said), BEST if mine else QUIET))
+        mine = [one.label for one in best if _is(one, number, row) and one.label in row.parts]
+        lines.append((_on_parts(row, number, mine), BEST if mine else QUIET))
     return lines
+
+
+def _on_parts(row: ComparedRow, number: int, mine: Sequence[str]) -> str:
+    """A map's multiples, a star at those that it is the best for; of many parts, the first ones."""
+    times_on = {label: parts[number].times for label, parts in row.parts.items()}
+    labels = list(times_on)
+    if len(labels) > _NAMED:
+        labels.sort(key=lambda label: (label not in mine, -np.nan_to_num(times_on[label])))
+    said = [f"{_BEST * (label in mine)}{label} {times_on[label]:.1f}×" for label in labels[:_NAMED]]
+    return ", ".join(said) + (" …" if len(labels) > _NAMED else "")
 
 
 def _under(row: ComparedRow, scale: Scale | None) -> list[Line]:

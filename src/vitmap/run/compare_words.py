@@ -86,6 +86,8 @@ def notes(found: Comparison, scale: str) -> list[str]:
         if pool
         else "L is a layer (a block of the model), H one head within it; both count from 0."
     )
+    if found.rows[0].query.points:
+        labels += " The frame on a photo marks the patch that asks."
     if found.across_models:
         labels += " Heads of different models have nothing but their number in common."
     kept = f"kept: the fewest patches that hold {share} of a map's patch mass."
@@ -113,7 +115,7 @@ def alarm_notes(found: Comparison) -> list[str]:
 
 def caution(found: Comparison, best: Sequence[Best]) -> str:
     """That the best of many on a few pictures flatters itself."""
-    cells = len(found.rows[0].cells)
+    cells = max(len(row.cells) for row in found.rows)
     most = max(one.pictures for one in best)
     on = "1 picture" if most == 1 else f"{most} pictures"
     return (
