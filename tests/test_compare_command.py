@@ -239,6 +239,10 @@ def test_a_picture_that_cannot_be_read_fails_alone(
             "--label was given 3 times for 2 pictures",
         ),
         (["a.png", "b.png", "--label", "x", "--no-classify"], "--label and --no-classify exclude"),
+        (
+            ["a.png", "none.png", "b.png", "--label", "x", "--label", "y", "--label", "z"],
+            "1 of 3 inputs name none",
+        ),
         (["a.png", "b.png", "--label", " "], "--label names nothing"),
         (["a.png", "b.png", "--colormap", "virids"], "did you mean 'viridis'"),
     ],

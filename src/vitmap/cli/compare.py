@@ -37,7 +37,7 @@ def run(arguments: Sequence[str]) -> int:
     settings = _settings(options)
     settings.check()
     paths, missing = find_pictures(options.images)
-    settings.check_pictures(len(paths) + len(missing))
+    settings.check_pictures(len(paths), len(missing))
     if options.font:
         from vitmap.render.fonts import use_font
 

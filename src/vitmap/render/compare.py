@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,7 +34,7 @@ from vitmap.render.scale import Scale
 
 RIGHT, WRONG, BEST = "#1a6e2e", "#b3261e", "#0b5394"
 _LEAST = 8.0  # inches: a page of three narrow columns still has room for its title
-_TITLE, _HEADS = 14.0, 2  # points; lines that a column's label may take
+_TITLE = 14.0  # points
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,70 +83,80 @@ def draw_compare(sheet: CompareSheet) -> Image.Image:
     titled = not sheet.columns or max(counts) > across_of(max(counts), sheet.group)
     captions = [max(len(_captions(tile)) for tile in row.tiles) for row in sheet.rows]
     above = [max(0.34, TITLED * titled + CAPTION * lines + 0.06) for lines in captions]
-    under = [len(row.under) for row in sheet.rows]
-    layout = lay_out([row.source for row in sheet.rows], counts, sheet.group, above, under)
+    shapes, under = [row.source for row in sheet.rows], [len(row.under) for row in sheet.rows]
+    layout = lay_out(shapes, counts, sheet.group, above, under)
     paper = max(layout.width, _LEAST)
     inner = paper - 2 * MARGIN
     title = wrapped(sheet.title, inner, _TITLE, "Bold")
-    notes = [*sheet.notes, *sheet.alarms, CAVEAT]
-    lines = [wrapped(note, inner) for note in notes]
-    heads = [] if titled else [_head(label, layout.column) for label, _ in sheet.columns]
-    remarked = any(remark for _, remark in sheet.columns)
-    top = 0.68 + 0.26 * len(title)
+    notes = {note: wrapped(note, inner) for note in (*sheet.notes, *sheet.alarms, CAVEAT)}
+    heads = [] if titled else _heads(sheet, layout.column)
     # Column labels stand close above the first row's small lines, beside its name where they can.
     words = 0.06 + CAPTION * captions[0]
-    labels = 0.0 if titled else 0.15 * max(map(len, heads)) + 0.13 * remarked
-    head = max(0.0, words + labels - above[0])
-    foot = top + head + layout.height
+    tall = max((len(head.label) * 0.15 + bool(head.remark) * 0.13 for head in heads), default=0.0)
+    top = 0.68 + 0.26 * len(title)
+    body = top + max(0.0, words + tall - above[0])
+    foot = body + layout.height
     legend = 0.12 if sheet.show == "mask" else LEGEND  # a mask has no colours to explain
-    page = Page(paper, foot + legend + sum(map(len, lines)) * LINE + 0.18)
+    page = Page(paper, foot + legend + sum(map(len, notes.values())) * LINE + 0.18)
     for number, text in enumerate(title):
         page.text(MARGIN, 0.38 + 0.26 * number, text, size=_TITLE, cut="Bold")
     page.text(MARGIN, top - 0.33, fitted(sheet.subtitle, inner, 8), color=QUIET)
-    for number, label in enumerate(heads):
-        remark = sheet.columns[number][1]
-        bottom = top + head + above[0] - words - 0.13 * remarked
-        _column(page, layout.place(number)[1], bottom, layout.column, label, remark)
+    for number, head in enumerate(heads):
+        _column(page, layout.place(number)[1], body + above[0] - words, head)
     names = telling([row.name for row in sheet.rows], layout.panel, 8.5, "Bold")
-    y = top + head
+    y = body
     for row, name, block in zip(sheet.rows, names, layout.blocks, strict=True):
         _photo(page, y, row, name, block, layout.panel)
         _tiles(page, y, sheet, row, block, layout, titled)
         y += block.height
     if sheet.show != "mask":
-        scales, cells = [row.scale for row in sheet.rows], _cells(sheet)
-        draw_legend(page, MARGIN, foot, scales, cells, sheet.colormap)
-    y = foot + legend
-    for note, texts in zip(notes, lines, strict=True):
-        cut, color = ("Oblique", QUIET) if note is CAVEAT else ("", INK)
-        color = ALARM if note in sheet.alarms else color
-        for text in texts:
-            page.text(MARGIN, y, text, size=7, color=color, cut=cut)
-            y += LINE
+        cells = [[tile.cell for tile in row.tiles] for row in sheet.rows]
+        draw_legend(page, MARGIN, foot, [row.scale for row in sheet.rows], cells, sheet.colormap)
+    _notes(page, foot + legend, notes, sheet.alarms)
     return page.render()
 
 
-def _cells(sheet: CompareSheet) -> list[list[PatchMap]]:
-    return [[tile.cell for tile in row.tiles] for row in sheet.rows]
+def _notes(page: Page, y: float, notes: Mapping[str, Sequence[str]], alarms: Sequence[str]) -> None:
+    """How to read the figure, what its marks mean, and what it cannot show."""
+    for note, lines in notes.items():
+        cut, color = ("Oblique", QUIET) if note is CAVEAT else ("", INK)
+        for line in lines:
+            color = ALARM if note in alarms else color
+            page.text(MARGIN, y, line, size=7, color=color, cut=cut)
+            y += LINE
 
 
-def _head(label: str, width: float) -> list[str]:
-    """A column's label in at most two lines: `L11 mean of H0-H5` is longer than a map is wide."""
-    lines = wrapped(label, width, 9, "Bold")
-    if len(lines) > _HEADS:
-        lines = [*lines[: _HEADS - 1], " ".join(lines[_HEADS - 1 :])]
-    return [fitted(line, width, 9, "Bold") for line in lines]
+@dataclass(frozen=True)
+class _Head:
+    """What stands above a column: its label in lines, and a remark below them."""
+
+    label: Sequence[str]
+    remark: str
 
 
-def _column(
-    page: Page, x: float, y: float, width: float, label: Sequence[str], remark: str
-) -> None:
-    """The label above y, the remark in the line below it."""
-    for number, text in enumerate(reversed(label)):
+def _heads(sheet: CompareSheet, width: float) -> list[_Head]:
+    """Labels in at most two lines: `L11 mean of H0-H5` is longer than a map is wide.
+
+    Where one column has a remark, all keep its line free: labels stand in one line.
+    """
+    remarked = any(remark for _, remark in sheet.columns)
+    heads = []
+    for label, remark in sheet.columns:
+        lines = wrapped(label, width, 9, "Bold")
+        lines = lines if len(lines) <= 2 else [lines[0], " ".join(lines[1:])]
+        shown = [fitted(line, width, 9, "Bold") for line in lines]
+        remark = fitted(remark, width, 7, "Bold")
+        heads.append(_Head(shown, remark or " " * remarked))
+    return heads
+
+
+def _column(page: Page, x: float, y: float, head: _Head) -> None:
+    """A column's label and remark, all of it above y."""
+    if head.remark:
+        page.text(x, y - 0.03, head.remark, size=7, color=BEST, cut="Bold")
+        y -= 0.13
+    for number, text in enumerate(reversed(head.label)):
         page.text(x, y - 0.03 - 0.15 * number, text, size=9, cut="Bold")
-    if remark:
-        text = fitted(remark, width, 7, "Bold")
-        page.text(x, y + 0.1, text, size=7, color=BEST, cut="Bold")
 
 
 def _photo(page: Page, y: float, row: CompareRow, name: str, block: Block, panel: float) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from vitmap.dataset import read_places
@@ -100,8 +99,10 @@ def _across_pictures(
         try:
             photo = read_photo(path)
             said = _said(lineup.classifier, photo, label, why)
-            look = partial(look_at, lineup.maps, photo, settings)
-            rows.append(look(name=path.name, said=said, entry=places.get(path)))
+            entry = places.get(path)
+            rows.append(
+                look_at(lineup.maps, photo, settings, name=path.name, said=said, entry=entry)
+            )
         except Exception as error:
             failed.append(Failure(str(path), failure_of(path, error)))
         seen()
@@ -118,35 +119,38 @@ def _across_models(
 ) -> _Work:
     """One model after the other, each gone before the next one is read."""
     [path] = paths
-    photo = read_photo(path)
-    label = label_for(settings.labels, 0)
+    photo, entry = read_photo(path), places.get(path)
     rows: list[ComparedRow] = []
     failed: list[Failure] = []
     classes: set[str] = set()
-    known = False  # whether any model has the label as a class
-    given = {"precision": settings.maps.precision, "device": settings.maps.device}
-    names = row_names(settings.models)
-    for name, shown in zip(settings.models, names, strict=True):
+    for name, shown in zip(settings.models, row_names(settings.models), strict=True):
         try:
-            model = load(name, classify=settings.maps.classify, **given)
-            check_asked(model, settings, len(names))
-            classifier = model if model.labels is not None else None
-            said = _said(
-                classifier, photo, label, "no classifier" if settings.maps.classify else ""
-            )
-            classes |= set((model.labels or {}).values())
-            known |= said[1] is not None and said[1].right is not None
-            look = partial(look_at, model, photo, settings)
-            rows.append(look(name=shown, said=said, entry=places.get(path)))
-            del model, classifier, look
+            row, own = _in_model(name, shown, photo, settings, entry)
+            rows.append(row)
+            classes |= own
         except Exception as error:
             failed.append(Failure(name, _failure_of(name, error)))
         seen()
-    if label is not None and not known and len(rows) > 1:
+    known = any(row.verdict is not None and row.verdict.right is not None for row in rows)
+    if settings.labels and not known and len(rows) > 1:
         if not classes:
             raise UsageError("--label was given, but none of the models has a classifier.")
-        raise unknown_label(label, classes, "these models know")
+        raise unknown_label(settings.labels[0], classes, "these models know")
     return rows, failed, None, []
+
+
+def _in_model(
+    name: str, shown: str, photo: Photo, settings: CompareSettings, entry: Entry | None
+) -> tuple[ComparedRow, set[str]]:
+    """The row of one model, which is gone afterwards, and the classes that it knows."""
+    asked = settings.maps
+    model = load(name, precision=asked.precision, device=asked.device, classify=asked.classify)
+    check_asked(model, settings, len(settings.models))
+    classifier = model if model.labels is not None else None
+    why = "no classifier" if asked.classify else ""
+    said = _said(classifier, photo, label_for(settings.labels, 0), why)
+    row = look_at(model, photo, settings, name=shown, said=said, entry=entry)
+    return row, set((model.labels or {}).values())
 
 
 def row_names(models: Sequence[str]) -> list[str]:

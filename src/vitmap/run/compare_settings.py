@@ -49,8 +49,14 @@ class CompareSettings:
                     "itself, where it can."
                 )
 
-    def check_pictures(self, count: int) -> None:
+    def check_pictures(self, found: int, missing: int) -> None:
         """Raises UsageError where so many pictures cannot be compared like this."""
+        count = found + missing
+        if len(self.labels) > 1 and missing:
+            raise UsageError(
+                f"--label was given once a picture, but {missing} of {count} inputs name none: "
+                "mend or leave out these, so that each label finds its picture."
+            )
         if self.models and count > 1:
             raise UsageError(
                 f"{count} pictures were given with --models: expected one; for several pictures, "
