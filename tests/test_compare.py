@@ -8,12 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 
 import tiny
 import vitmap as api
 from command import Command
+from conftest import ASSETS
 from oracles.attention import bits_of, fewest, iou_of, mean_distance
 from parts import table
 from vitmap.dataset import read_places
@@ -98,51 +101,60 @@ def test_no_preference_is_a_multiple_of_one(where: str) -> None:
 # The numbers of the table.
 
 
+@pytest.mark.parametrize(
+    ("family", "fit"),
+    [
+        ("vit", "squash"),
+        ("dinov2_with_registers", "keep"),  # five prefix tokens
+        ("beit", "squash"),  # a bias by relative position
+        ("ijepa", "squash"),  # no CLS: the mean over patches asks
+    ],
+)
 def test_every_number_is_that_of_the_models_own_attention(
-    compare: Command, scene: Callable[..., Path], planted: Path, out: Path
+    compare: Command, scene: Callable[..., Path], tmp_path: Path, out: Path, family: str, fit: str
 ) -> None:
     """Entropy, distance, prefix mass, kept share and peak from the eager N × N matrices."""
-    import torch
-    import transformers
-
     pictures = [scene("a.png", 1), scene("b.png", 2)]
-    assert compare(*pictures, "--layer", "all", "--head", "0,2").code == 0
-    model = api.load(planted)
-    eager = transformers.ViTModel.from_pretrained(
-        planted, attn_implementation="eager", add_pooling_layer=False
-    ).eval()
+    folder = tiny.save(tiny.scale_queries_and_keys(tiny.build(family)), tmp_path / family)
+    asked = ["--layer", "all", "--head", "0,2", "--size", 16 if fit == "squash" else 32]
+    assert compare(*pictures, "--model", folder, "--no-classify", "--fit", fit, *asked).code == 0
+    model = api.load(folder)
+    eager = transformers.AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
     lines = table(out / "compare.csv")
-    assert [(line["picture"], line["map"]) for line in lines] == [
-        (path.name, f"L{layer} H{head}")
-        for path in pictures
-        for layer in range(3)
-        for head in (0, 2)
-    ]
-    for line in lines:
-        photo = api.read_photo(next(p for p in pictures if p.name == line["picture"]))
-        view = model.view(photo.size, 32)
-        layer, head = (int(word[1:]) for word in line["map"].split())
+    names = [f"L{layer} H{head}" for layer in range(3) for head in (0, 2)]
+    assert [line["map"] for line in lines] == 2 * names
+    for path in pictures:
+        photo = api.read_photo(path)
+        view = model.view(photo.size, asked[-1], fit)
         with torch.no_grad():
-            seen = eager(
-                model.pixels(photo, view), output_attentions=True, interpolate_pos_encoding=True
-            )
-        matrix = seen.attentions[layer][0, head].numpy()
-        row = matrix[0, 1:].astype(np.float64)
-        bits = bits_of(row)
-        near = {"rel": 1e-4, "abs": 1e-5}
-        assert float(line["entropy_bits"]) == pytest.approx(bits, **near)
-        assert float(line["entropy_share"]) == pytest.approx(bits / np.log2(len(row)), **near)
-        assert float(line["prefix_mass"]) == pytest.approx(matrix[0, 0], **near)
-        assert float(line["peak_times_uniform"]) == pytest.approx(row.max() * len(row), **near)
-        far = mean_distance(matrix, 1, view.grid, photo.size)
-        assert float(line["distance_px"]) == pytest.approx(far, **near)
-        assert float(line["distance_share_of_diagonal"]) == pytest.approx(
-            far / np.hypot(*photo.size), **near
-        )
-        kept = fewest(row, 0.6) / len(row)
-        assert float(line["kept_share"]) == pytest.approx(kept, **near)
-        y, x = divmod(int(row.argmax()), view.grid[1])
-        assert (int(line["peak_x"]), int(line["peak_y"])) == view.center(y, x)
+            seen = eager(pixel_values=model.pixels(photo, view), output_attentions=True)
+        for line in (line for line in lines if line["picture"] == path.name):
+            layer, head = (int(word[1:]) for word in line["map"].split())
+            matrix = seen.attentions[layer][0, head].numpy().astype(np.float64)
+            assert_numbers(line, matrix, model, view)
+
+
+def assert_numbers(
+    line: dict[str, str], matrix: np.ndarray, model: api.Backbone, view: View
+) -> None:
+    """A line of the table against the head's whole attention matrix."""
+    prefix = len(model.prefix)
+    asks = matrix[0] if "CLS" in model.prefix else matrix[prefix:].mean(axis=0)
+    row, near = asks[prefix:], {"rel": 1e-4, "abs": 1e-5}
+    y, x = divmod(int(row.argmax()), view.grid[1])
+    far = mean_distance(matrix, prefix, view.grid, view.source)
+    expected = {
+        "entropy_bits": bits_of(row),
+        "entropy_share": bits_of(row) / np.log2(len(row)),
+        "distance_px": far,
+        "distance_share_of_diagonal": far / np.hypot(*view.source),
+        "prefix_mass": asks[:prefix].sum(),
+        "kept_share": fewest(row, 0.6) / len(row),
+        "peak_times_uniform": row.max() * len(row),
+    }
+    for name, value in expected.items():
+        assert float(line[name]) == pytest.approx(value, **near), name
+    assert (int(line["peak_x"]), int(line["peak_y"])) == view.center(y, x)
 
 
 def test_agreement_is_of_the_masks_that_vitmap_writes(
@@ -236,6 +248,27 @@ def test_the_planted_head_is_found_by_its_part(
     best = json.loads((out / "run.json").read_text("utf-8"))["best_for_parts"]
     assert [one["label"] for one in best] == ["wheel", "corner"]
     assert best[0]["map"] == "L1 H2"
+
+
+def test_the_embedded_model_s_wheel_head_is_named(
+    compare: Command, tmp_path: Path, out: Path
+) -> None:
+    """The drawn car of assets/: the head that a beginner would look for, without looking."""
+    file = boxes(
+        tmp_path / "parts.csv",
+        [
+            "scene-car.png,240,370,335,465,wheel",
+            "scene-car.png,735,370,830,465,wheel",
+            "scene-car.png,470,220,640,300,window",
+        ],
+    )
+    pictures = [ASSETS / "scene-car.png", ASSETS / "scene-mug.png"]
+    given = ["--model", "embedded", "--no-classify", "--size", 480, "--parts", file]
+    assert compare(*pictures, *given).code == 0
+    wheel, window = json.loads((out / "run.json").read_text("utf-8"))["best_for_parts"]
+    assert (wheel["label"], wheel["map"], wheel["pictures"]) == ("wheel", "L5 H5", 1)
+    assert wheel["times"] > 4
+    assert (window["label"], window["map"]) == ("window", "L5 H1")
 
 
 def test_parts_of_other_pictures_are_left_out_and_none_at_all_is_refused(
