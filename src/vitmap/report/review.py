@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -20,17 +16,10 @@ from vitmap.geometry import View
 from vitmap.regions import Cut
 from vitmap.render.caveat import CAVEAT
 from vitmap.render.colormap import palette
+from vitmap.report.page_file import frame, in_base64, write_block
 
 _SCRIPTS = ("read.js", "decisions.js", "stage.js", "list.js", "main.js")
-_MARK = "<!-- pictures -->"
-# Inside a script element `<` could end it, and old parsers take these two for line ends.
-_ESCAPES = {
-    "<": "\\u003c",
-    ">": "\\u003e",
-    "&": "\\u0026",
-    "\u2028": "\\u2028",
-    "\u2029": "\\u2029",
-}
+_IMAGES = "data: blob: file: 'self'"  # thumbnails, and the pictures beside the page
 
 
 @dataclass(frozen=True)
@@ -71,20 +60,16 @@ def write_page(path: Path, sheet: Sheet, cards: Iterable[Card | Lost]) -> None:
     Each picture is an inert block of JSON that is read when it is shown. Heats are float32 as they
     are, so that a threshold on the page marks the very patches that the exports mark.
     """
-    script = '"use strict";\n' + "\n".join(map(_part, _SCRIPTS))
-    script, style = f"(() => {{\n{script}}})();\n", _part("page.css")
-    page = _part("page.html").replace("{{style}}", style).replace("{{script}}", script)
-    page = page.replace("{{csp}}", _policy(script, style))
-    before, after = page.split(_MARK)
+    before, after = frame("sheet", _SCRIPTS, _IMAGES)
     index = []
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write(before)
         for number, card in enumerate(cards):
             index.append(_line(card))
             if isinstance(card, Card):
-                _block(file, f"picture-{number}", _picture(card))
-        _block(file, "index", index)
-        _block(file, "sheet", _about(sheet))
+                write_block(file, f"picture-{number}", _picture(card))
+        write_block(file, "index", index)
+        write_block(file, "sheet", _about(sheet))
         file.write(after)
 
 
@@ -105,7 +90,7 @@ def _about(sheet: Sheet) -> dict[str, Any]:
         "grounds": sheet.grounds,
         "minArea": sheet.min_area,
         "merge": sheet.merge,
-        "colors": base64.b64encode(colors.tobytes()).decode("ascii"),
+        "colors": in_base64(colors),
         "caveat": CAVEAT,
     }
 
@@ -130,8 +115,8 @@ def _picture(card: Card) -> dict[str, Any]:
         "size": [found.size[1], found.size[0]],
         "grid": [gx, gy],
         "place": address(card.place),
-        "thumb": base64.b64encode(card.thumb).decode("ascii"),
-        "heat": base64.b64encode(card.heat.astype("<f4").tobytes()).decode("ascii"),
+        "thumb": in_base64(card.thumb),
+        "heat": in_base64(card.heat.astype(np.float32)),
         "notes": list(found.notes),
         "regions": [
             {
@@ -167,26 +152,3 @@ def _quoted(place: str) -> str:
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
-
-
-def _block(file: IO[str], name: str, value: object) -> None:
-    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
-    for sign, spelled in _ESCAPES.items():
-        text = text.replace(sign, spelled)
-    file.write(f'<script type="application/json" id="{name}">{text}</script>\n')
-
-
-def _part(name: str) -> str:
-    return files("vitmap.report").joinpath("sheet", name).read_text(encoding="utf-8")
-
-
-def _policy(script: str, style: str) -> str:
-    """Nothing is fetched; only this script runs; pictures come from the page or from beside it."""
-    return (
-        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
-        "img-src data: blob: file: 'self'; base-uri 'none'; form-action 'none'"
-    )
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
