@@ -36,7 +36,8 @@ PLACE = {
 MODEL_LIBRARIES = {"torch", "torchvision", "transformers", "huggingface_hub", "timm"}
 WITH_MODELS = {"models", "capture", "rows", "bf16", "methods"}
 RANK = {"rank.py", "rank_figures.py", "rank_portrait.py", "rank_rows.py"}
-RUNS_MODELS = {"run/local.py", *(f"run/{name}" for name in RANK)}
+EXPLORE = {"explore.py", "explore_look.py", "explore_rows.py"}
+RUNS_MODELS = {"run/local.py", *(f"run/{name}" for name in RANK | EXPLORE)}
 
 
 def imports(path: Path) -> set[str]:

@@ -14,6 +14,7 @@ from vitmap.errors import VitmapError, require_models
 COMMANDS = {
     "map": "maps of one or more pictures (the default: `vitmap IMAGE` is `vitmap map IMAGE`)",
     "compare": "heads across pictures on one scale, or one picture across models",
+    "explore": "one offline page: every layer and head; a click shows what a patch attends to",
     "rank": "which layer and head shows the defect, from labelled pictures",
     "review": "a lot of pictures: regions, exports and one page to review them",
     "merge": "the shards of a review as one",

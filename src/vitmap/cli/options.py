@@ -21,6 +21,7 @@ examples:
 
 other commands (each has its own --help):
   vitmap compare car.jpg cat.jpg                  heads across pictures, or across models
+  vitmap explore cat.jpg                          one page: every layer and head, click a patch
   vitmap rank DATASET                             which layer and head shows the defect
   vitmap review lot/                              regions, exports and one page of a whole lot
   vitmap models                                   what --model takes, what lies on this machine
