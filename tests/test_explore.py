@@ -251,7 +251,7 @@ def test_fewer_layers_are_said(
         "Name others with --layer."
     ]
     assert record_of(out)["remarks"] == [errors[0].removeprefix("vitmap: ")]
-    assert blocks(out / "explore.html")["about"]["remarks"] == ["layers 0, 2 of 0 to 2"]
+    assert blocks(out / "explore.html")["about"]["remarks"] == ["L0, L2 of L0 to L2"]
     assert call(capfd, tiny_classifier, out, draw(), "--layer", "all").err == []
     assert record_of(out)["layers"] == [0, 1, 2]
 

@@ -160,7 +160,7 @@ def _on_page(model: Backbone, layers: Sequence[int]) -> tuple[str, ...]:
     """What a reader of the page must know of how it was made."""
     said = [] if model.source.precision == "fp32" else [f"computed in {model.source.precision}"]
     if len(layers) < model.depth:
-        said.append(f"layers {', '.join(map(str, layers))} of 0 to {model.depth - 1}")
+        said.append(f"{_listed(layers)} of L0 to L{model.depth - 1}")
     return tuple(said)
 
 
@@ -178,8 +178,7 @@ def _said(
     if settings.layer is None and len(layers) < model.depth:
         said.append(
             f"{len(layers)} of {model.depth} layers are on the page, so that it stays within "
-            f"{limit:.0f} MB a photo: {', '.join(f'L{layer}' for layer in layers)}. Name others "
-            "with --layer."
+            f"{limit:.0f} MB a photo: {_listed(layers)}. Name others with --layer."
         )
     patches = max(plan.view.grid[0] * plan.view.grid[1] for plan in plans)
     if settings.size is None and model.any_size and patches < MOST * 0.8:
@@ -193,3 +192,9 @@ def _said(
             "fewer layers (--layer) or a smaller --size make it smaller."
         )
     return said
+
+
+def _listed(layers: Sequence[int]) -> str:
+    run = len(layers) > 2 and layers[-1] - layers[0] == len(layers) - 1
+    names = [f"L{layer}" for layer in layers]
+    return f"{names[0]} to {names[-1]}" if run else ", ".join(names)

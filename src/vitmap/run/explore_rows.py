@@ -29,7 +29,7 @@ class Packed:
 
 
 def pack_checked(operands: Operands) -> Packed:
-    """Every layer in float16, or in float32 where its rows would differ by 1 % of their maximum.
+    """Every layer in float16, or in float32 where rows would differ by 0.8 % of their maximum.
 
     The packed numbers are read back as the page reads them, and every row is compared. Raises
     CaptureError where not even float32 holds the rows.

@@ -58,12 +58,13 @@ function asPicture() {
     const scale = Math.min(tall / height, 1400 / width);
     return [width * scale, height * scale];
   });
-  const width = Math.max(900, sizes.reduce((sum, [wide]) => sum + wide, 0) + gap * (photos.length - 1) + 2 * margin);
+  const columns = sizes.map(([wide]) => Math.max(wide, photos.length > 1 ? 380 : 0)); // room for its words
+  const width = Math.max(900, columns.reduce((sum, wide) => sum + wide, 0) + gap * (photos.length - 1) + 2 * margin);
   const probe = canvasOf(1, 1).getContext("2d");
   const write = (context, size, weight = 400) => (context.font = `${weight} ${size}px system-ui, "Segoe UI", "Noto Sans", "Noto Sans CJK JP", "Yu Gothic UI", sans-serif`);
   write(probe, 16);
   const views = photos.map(viewOf);
-  const said = photos.map((photo, n) => wrapped(probe, sentence(photo, views[n]), photos.length > 1 ? Math.max(sizes[n][0], 380) : width - 2 * margin));
+  const said = photos.map((photo, n) => wrapped(probe, sentence(photo, views[n]), photos.length > 1 ? columns[n] : width - 2 * margin));
   const scale = wrapped(probe, $("meaning").textContent, width - 2 * margin);
   const caveat = wrapped(probe, about.caveat, width - 2 * margin);
   const alarms = photos.flatMap((photo, n) => alarmsOf(photo, views[n].row, views[n].query).flatMap(({ mark, meaning }) => wrapped(probe, `${photos.length > 1 ? `${"AB"[n]} ` : ""}${mark}: ${meaning}`, width - 2 * margin)));
@@ -93,13 +94,13 @@ function asPicture() {
     write(context, 14);
     text(photo.high.textContent, left + bar - context.measureText(photo.high.textContent).width, 142 + high, 14);
     if (photos.length > 1) text(`${"AB"[n]} ${photo.name}`, left, 164 + high, 15, 600);
-    left += wide + gap;
+    left += columns[n] + gap;
   });
   let top = 104 + highest + 84;
   left = margin;
   said.forEach((block, n) => {
     block.forEach((line, k) => text(line, left, top + 22 * k));
-    left += sizes[n][0] + gap;
+    left += columns[n] + gap;
   });
   top += 22 * lines + 4;
   for (const [block, color] of [[alarms, "#8a5200"], [scale, "#67717b"], [caveat, "#67717b"]]) {
