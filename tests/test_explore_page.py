@@ -445,7 +445,7 @@ def test_the_address_brings_the_view_back(
     assert again.text("seen") == two.text("seen")
     # What cannot be is left as the page opens.
     again.page.evaluate(
-        "location.hash = 'cell=L9H9&query0=patch:999,1&keep=7&scale=x&part0=9-9-0-0'"
+        "location.hash = 'cell=L9H9&query0=patch:999,1&keep=7&scale=x&part0=9-9-0-0&active=length'"
     )
     again.page.wait_for_timeout(200)
     plain = asked(opening(path), "vitmap.state()")

@@ -62,12 +62,15 @@ function startMarking() {
   const [top, left] = [Math.floor((gy - down) / 2), Math.floor((gx - across) / 2)];
   marking = { i: photo.i, box: [top, left, top + down - 1, left + across - 1] };
   document.body.classList.add("marking");
-  say("Marking a part: arrows move it, Shift and arrows size it, Enter keeps it, Escape drops it");
+  const how = "Marking a part: arrows move it, Shift and arrows size it, Enter keeps it, Escape drops it; or drag a box.";
+  $("under").textContent = how;
+  say(how);
   redraw();
 }
 
 function stopMarking() {
   marking = null;
+  $("under").textContent = "";
   document.body.classList.remove("marking");
   drawControls();
 }

@@ -56,7 +56,7 @@ function fromHash(text) {
   one("scale", about.scales.map(({ name }) => name));
   one("grid", photos.length > 1 ? ["both", "0", "1"] : ["0"]);
   found.gray = fields.get("gray") !== "no";
-  if (photos[fields.get("active")]) found.active = Number(fields.get("active"));
+  if (photos.length > 1 && fields.get("active") === "1") found.active = 1;
   return agreed(found);
 }
 
