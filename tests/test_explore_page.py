@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from einops import rearrange
 from PIL import Image
 
 import tiny
@@ -21,6 +23,7 @@ from vitmap.images import read_photo
 from vitmap.maps import AttentionMaps
 from vitmap.mass import keep_mass
 from vitmap.models.backbone import Backbone
+from vitmap.rank.on_part import on_part
 from vitmap.render.caveat import CAVEAT
 from vitmap.render.colormap import palette
 from vitmap.render.scale import Scale, scale_of
@@ -353,10 +356,15 @@ def test_marked_parts_rank_the_heads(two: Opened, pair: tuple[Backbone, list[Pat
     parts[0][3:5, 0:3] = True
     parts[1][6:12, 0:2] = True
     parts[1][5:8, 1:4] = True
-    looks = [one.values[:, :, part].sum(axis=2) for one, part in zip(maps, parts, strict=True)]
-    times = sum(
-        look * part.size / part.sum() for look, part in zip(looks, parts, strict=True)
-    ) / len(maps)
+    found = []
+    for one, part in zip(maps, parts, strict=True):
+        shares = one.values / one.values.sum(axis=(2, 3), keepdims=True, dtype=np.float64)
+        rows, columns = one.view.owners()
+        cells = rearrange(shares, "layer head gy gx -> (layer head) gy gx")
+        kept = np.ones(cells.shape, dtype=bool)
+        found.append(on_part(cells, kept, part[rows][:, columns], one.view))
+    times = np.mean([[of.times for of in each] for each in found], axis=0).reshape(3, 3)
+    shares = np.mean([[of.share for of in each] for each in found], axis=0).reshape(3, 3)
     order = np.argsort(-times.ravel(), kind="stable")
     best = two.page.locator("#best button")
     assert best.count() == 6
@@ -364,9 +372,9 @@ def test_marked_parts_rank_the_heads(two: Opened, pair: tuple[Backbone, list[Pat
         layer, head = divmod(int(n), 3)
         said = best.nth(place).inner_text()
         assert said.startswith(f"{place + 1}L{layer} H{head} looks here: ")
-        assert float(said.split("here: ")[1].split("×")[0]) == pytest.approx(
-            times[layer, head], rel=0.06
-        )
+        told = re.fullmatch(r".* here: ([\d.]+)×, ([\d.]+) % of its mass.*", said, re.DOTALL)
+        assert float(told[1]) == pytest.approx(times[layer, head], rel=0.06)
+        assert float(told[2]) == pytest.approx(100 * shares[layer, head], abs=0.51)
     assert "6 of 60 patches of A and 19 of 60 patches of B" in two.text("finder-said")
     assert "no evidence by itself" in two.text("finder-said")
     best.nth(1).click()

@@ -14,6 +14,7 @@ from vitmap.methods.attention import check_query
 from vitmap.models.backbone import Backbone
 from vitmap.models.load import load, load_default
 from vitmap.query import Query
+from vitmap.render.heads import display_name
 from vitmap.report.explore import Page, write_explorer
 from vitmap.run.explore_look import Seen, look_at, plan_of, queries_of
 from vitmap.run.explore_plan import LIMIT, MOST, Plan
@@ -77,7 +78,7 @@ def explore(
         for photo, plan in zip(photos, plans, strict=True)
     ]
     page = Page(
-        model=_name(model),
+        model=display_name(model.name),
         layers=layers,
         depth=model.depth,
         heads=model.heads,
@@ -117,11 +118,6 @@ def _read(paths: Sequence[Path]) -> tuple[list[Photo], list[InputError]]:
         except PictureError as error:
             failed.append(error)
     return photos, list(failed)
-
-
-def _name(model: Backbone) -> str:
-    """The model as a reader of the page knows it: a folder of this machine by its last name."""
-    return Path(model.name).name if Path(model.name).is_absolute() else model.name
 
 
 def _picture(seen: Seen) -> dict[str, Any]:

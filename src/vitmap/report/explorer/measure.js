@@ -93,9 +93,12 @@ function partOf(photo, boxes) {
   return [...inside];
 }
 
-// How much a row looks at a part: its share of all the row's mass, and in multiples of uniform.
+// How much a map lies on a part, as `vitmap compare` counts it: the share of its mass on patches,
+// and that over the part's share of the patches.
 function lookAt(values, part) {
-  let share = 0;
-  for (const n of part) share += values[n];
+  const sum = total(values);
+  let inside = 0;
+  for (const n of part) inside += values[n];
+  const share = sum > 0 ? inside / sum : 0;
   return { share, times: (share * values.length) / part.length };
 }

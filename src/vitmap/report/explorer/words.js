@@ -25,7 +25,7 @@ function sentence(photo, { query, row, values, mask }) {
   const patches = mask.reduce((sum, is) => sum + is, 0);
   const first = photo.prefix.length ? `; ${percent(total(row.subarray(0, photo.prefix.length)))} of all mass is on ${photo.prefix.join(", ")}` : "";
   return `What ${nameOf(query)} attends to in ${cellWords(query)} (${labelOf(query)}). Hottest: ${short(values[peak] * values.length, 2)}× uniform at x ${x}, y ${y} px. ` +
-    `${patches} of ${values.length} patches hold ${percent(state.keep)} of the mass on patches${first}.`;
+    `${patches} of ${values.length} patches ${patches === 1 ? "holds" : "hold"} ${percent(state.keep)} of the mass on patches${first}.`;
 }
 
 function sayFound() {
