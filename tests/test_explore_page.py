@@ -386,6 +386,32 @@ def test_marked_parts_rank_the_heads(two: Opened, pair: tuple[Backbone, list[Pat
     assert best.count() == 0
 
 
+def test_a_finger_asks_scrolls_and_marks_once_it_was_asked_to(
+    pair: tuple[Backbone, list[Path], Path], opening: Callable[..., Opened]
+) -> None:
+    page = opening(pair[2], has_touch=True)
+    box = page.page.locator("#canvas-0").bounding_box()
+    page.page.touchscreen.tap(box["x"] + 40, box["y"] + 30)
+    assert asked(page, "vitmap.state().queries[0]").startswith("patch:")
+    touch = page.context.new_cdp_session(page.page)
+
+    def swipe(left: float) -> None:
+        steps = [{"x": box["x"] + left + 8 * n, "y": box["y"] + 30 + 6 * n} for n in range(6)]
+        for n, step in enumerate(steps):
+            kind = "touchMove" if n else "touchStart"
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [step]})
+        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        page.page.wait_for_timeout(200)
+
+    before = asked(page, "vitmap.state()")
+    swipe(20)
+    assert asked(page, "vitmap.state()") == before
+    for count in (1, 2):
+        page.page.tap("#mark")
+        swipe(60 * count)
+        assert asked(page, "vitmap.state().boxes[0].length") == count
+
+
 def test_keys_reach_everything(two: Opened) -> None:
     def state() -> Any:
         return asked(two, "vitmap.state()")

@@ -147,13 +147,14 @@ function drawControls() {
     made.dataset.query = key;
     return made;
   });
-  if (state.queries.some(isPatch)) {
-    const shown = isPatch(asked) ? asked : state.queries.find(isPatch);
-    const [x, y] = shown.slice(6).split(",").map(Number);
-    const made = chip(`patch ${rounded(x)}, ${rounded(y)} px`, true, () => {}, `as --query ${shown}`);
-    made.dataset.query = "patch";
-    chips.push(made);
-  }
+  // There from the beginning: were it to come with a click, the photo would move under the pointer.
+  const shown = isPatch(asked) ? asked : state.queries.find(isPatch);
+  const [x, y] = shown ? shown.slice(6).split(",").map((text) => rounded(Number(text))) : [];
+  const text = shown ? `patch ${x}, ${y} px` : "a patch: click one";
+  const made = chip(text, Boolean(shown), () => shown || moveAsking(0, 0), shown ? `as --query ${shown}` : "");
+  made.dataset.query = "patch";
+  made.className = "patch";
+  chips.push(made);
   $("queries").replaceChildren(...chips);
   if (focused) chips.find((made) => made.dataset.query === focused)?.focus();
   $("threshold").value = 100 * state.keep;

@@ -207,9 +207,9 @@ function gestures(photo) {
   });
   canvas.addEventListener("pointermove", (event) => {
     sayUnder(photo, patchUnder(photo, event));
-    if (!start || (event.pointerType === "touch" && !marking)) return;
+    if (!start) return;
     start.drags ||= Math.hypot(event.clientX - start.x, event.clientY - start.y) > 5;
-    if (!start.drags) return;
+    if (!start.drags || (event.pointerType === "touch" && !marking)) return; // a finger scrolls
     marking = { i: photo.i, box: spanned(start.patch, patchUnder(photo, event)) };
     drawPhotos();
   });
@@ -218,7 +218,7 @@ function gestures(photo) {
     const { drags, patch } = start;
     start = null;
     state.active = photo.i;
-    if (drags) keepMark(event.shiftKey);
+    if (drags) keepMark(event.shiftKey || event.pointerType === "touch"); // a finger has no Shift
     else if (!marking) ask(photo, queryAt(photo, ...patch));
   });
   canvas.addEventListener("pointercancel", () => { start = null; });
