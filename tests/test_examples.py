@@ -8,17 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from test_readme import ROOT, blocks_of, masked, run_line
+from test_readme import ROOT, blocks_of, masked, run_line, workplace
+
+__all__ = ["workplace"]  # the fixture
 
 PAGE = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
-
-
-@pytest.fixture
-def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for folder in ("assets", "examples"):
-        (tmp_path / folder).symlink_to(ROOT / folder)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def test_every_block_runs(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
