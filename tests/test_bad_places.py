@@ -129,7 +129,7 @@ def test_ctrl_c_leaves_nothing_half_written(
     code, _, lines = vitmap(draw("first.png"), draw("second.png"), "--head", 2, "--scale", scale)
     assert code == 130
     assert lines == [
-        "vitmap: Stopped. Finished pictures are kept, the one under way left nothing behind."
+        "vitmap: Stopped. What was finished is kept, what was under way left nothing behind."
     ]
     assert left_in(out) <= {"first"}
     if scale == "image" or step == "write_files":

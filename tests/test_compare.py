@@ -325,6 +325,8 @@ def test_an_unknown_label_is_answered_with_what_was_meant() -> None:
         "Label 'tabbi cat' is not among the 6 names that m knows: did you mean 'tabby cat'"
     )
     assert "'sports car'" in str(unknown_label("car", CLASSES, "m knows"))
+    meant = str(unknown_label("cat", (*CLASSES, "crate"), "m knows"))
+    assert "did you mean 'tabby cat', 'tiger cat', 'crate'?" in meant  # whole words come first
     assert "expected a class such as 'crane'" in str(unknown_label("zzz", CLASSES, "m knows"))
 
 

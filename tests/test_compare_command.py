@@ -223,12 +223,15 @@ def test_a_picture_that_cannot_be_read_fails_alone(
     ("given", "message"),
     [
         ([], "No picture was given: vitmap compare IMAGE IMAGE"),
-        (["a.png"], "One picture was given: name two or more to compare"),
         (["a.png", "b.png", "--show", "masks"], "did you mean 'mask'"),
         (["a.png", "b.png", "--layer", "9"], "Layer 9 asked for, but the model has layers 0..2"),
         (["a.png", "b.png", "--head", "3"], "Head 3 asked for, but the model has heads 0..2"),
         (["a.png", "b.png", "--threshold", "1.5"], "Threshold 1.5 asked for"),
-        (["a.png", "--models", "embedded"], "--models names one model: expected two or more"),
+        (["a.png", "--models", "embedded"], "--models names one model, embedded: expected two or"),
+        (["a.png", "--models", ".", "./"], "--models names one model, .: expected two or more"),
+        (["--models", "x", "y", "a.png"], "a.png is a picture, but stands among the models: pict"),
+        (["b.png", "--models", "x", "y", "a.png"], "as in `vitmap compare a.png --models A B`."),
+        (["a.png", "a.png"], "One picture was given (one that is named twice counts once)"),
         (["a.png", "b.png", "--models", "x", "y"], "2 pictures were given with --models"),
         (
             ["a.png", "--models", "x", "y", "--classifier", "z"],
@@ -262,6 +265,62 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
     assert said.code == 2
     assert message in said.err[-1]
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["none.png", "--models", "embedded", "x"], "vitmap: none.png: no such file."),
+        (["empty"], "vitmap: empty: no pictures in this folder"),
+        (["a.png", "none.png"], "1 picture is left to compare, of 2; the first failure: none.png"),
+        (["x.png", "y.png", "--parts", "z.csv"], "no picture is left to compare, of 2; the first"),
+    ],
+)
+def test_too_few_pictures_are_said_before_a_model_is_loaded(
+    compare: Command,
+    pictures: list[Path],
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    given: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(pictures[0].parent)
+    Path("empty").mkdir()
+    said = compare(*given, *([] if "--models" in given else ["--model", "nowhere"]))
+    assert said.code == 3
+    assert message in said.err[0]
+    assert not out.exists()
+
+
+def test_rows_of_one_name_are_told_apart_by_their_folders(
+    compare: Command, draw: Callable[..., Path], planted: Path, tmp_path: Path, out: Path
+) -> None:
+    pictures = [draw(f"{folder}/part.png", seed=n) for n, folder in enumerate(("left", "right"))]
+    assert compare(*pictures, draw("a.png")).code == 0
+    names = ["left/part.png", "right/part.png", "a.png"]
+    assert [row["name"] for row in record_of(out)["rows"]] == names
+    for name in ("compare.csv", "agreement.csv"):
+        assert list(dict.fromkeys(line["picture"] for line in table(out / name)))[:3] == names
+    models = [tmp_path / run / "best" for run in "ab"]
+    for model in models:
+        model.parent.mkdir()
+        model.symlink_to(planted)
+    assert compare(pictures[0], "--models", *models).code == 2  # the same folder under two names
+    models[1].unlink()
+    tiny.save(tiny.build("vit"), models[1])
+    assert compare(pictures[0], "--models", *models).code == 0
+    assert [row["name"] for row in record_of(out)["rows"]] == ["a/best", "b/best"]
+
+
+def test_titles_name_a_register_and_the_mean_over_everything(
+    compare: Command, pictures: list[Path], tiny_backbone: Path
+) -> None:
+    model = ["--model", tiny_backbone, "--no-classify"]
+    said = compare(*pictures, *model, "--query", "register:1")
+    assert said.out[0] == "Layer L2, heads H0 to H2: what register 1 attends to in 2 pictures"
+    said = compare(*pictures, *model, "--layer", "0,2", "--reduce", "mean")
+    title = "Mean of layers L0, L2, mean of heads H0 to H2: what the CLS token attends to in 2 pict"
+    assert said.out[0].startswith(title)
 
 
 def test_a_label_that_no_model_knows_is_answered(

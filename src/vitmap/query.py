@@ -103,6 +103,11 @@ class Query:
             "mean": "mean over patches",
         }[self.kind]
 
+    @property
+    def spoken(self) -> str:
+        """As a sentence names it: `the CLS token`, but `register 0`."""
+        return str(self) if self.kind == "register" else f"the {self}"
+
 
 def _point(text: str, point: str) -> tuple[float, float]:
     try:

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _stop(known, given)
     except KeyboardInterrupt:
-        complain("Stopped. Finished pictures are kept, the one under way left nothing behind.")
+        complain("Stopped. What was finished is kept, what was under way left nothing behind.")
         return 130
     except BrokenPipeError:  # `vitmap lot/ | head -1`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

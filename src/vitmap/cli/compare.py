@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import traceback
 from collections.abc import Sequence
 from contextlib import closing
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 def run(arguments: Sequence[str]) -> int:
     """Parse, look, write, print; the exit code is 4 where a model failed, 3 where a picture did."""
     options = _parse(list(arguments))
+    _require_pictures_first(options)
     if not options.images:
         raise UsageError(
             "No picture was given: vitmap compare IMAGE IMAGE, or one IMAGE with --models A B "
@@ -37,7 +39,7 @@ def run(arguments: Sequence[str]) -> int:
     settings = _settings(options)
     settings.check()
     paths, missing = find_pictures(options.images)
-    settings.check_pictures(len(paths), len(missing))
+    settings.check_pictures(len(paths), missing)
     if options.font:
         from vitmap.render.fonts import use_font
 
@@ -63,6 +65,26 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     return options
 
 
+def _require_pictures_first(options: argparse.Namespace) -> None:
+    """A picture after --models was taken for a model, which none can be."""
+    from vitmap.images import SUFFIXES
+
+    for name in options.models:
+        if Path(name).suffix.lower() in SUFFIXES and Path(name).is_file():
+            raise UsageError(
+                f"{name} is a picture, but stands among the models: pictures go before --models, "
+                f"as in `vitmap compare {shlex.quote(Path(name).name)} --models A B`."
+            )
+
+
+def _each_once(models: Sequence[str]) -> tuple[str, ...]:
+    """In the order given; a folder that is named twice, written alike or not, once."""
+    once: dict[str, str] = {}
+    for name in models:
+        once.setdefault(str(Path(name).resolve()) if Path(name).is_dir() else name, name)
+    return tuple(once.values())
+
+
 def _settings(options: argparse.Namespace) -> CompareSettings:
     from vitmap.run.compare_settings import CompareSettings
     from vitmap.run.settings import Settings
@@ -70,7 +92,7 @@ def _settings(options: argparse.Namespace) -> CompareSettings:
     given = {f.name: getattr(options, f.name) for f in fields(Settings) if hasattr(options, f.name)}
     return CompareSettings(
         maps=Settings(**given),
-        models=tuple(dict.fromkeys(options.models)),
+        models=_each_once(options.models),
         show=options.show,
         labels=tuple(options.label),
         parts=options.parts,

@@ -106,7 +106,7 @@ def _layers(rows: Sequence[Sequence[PatchMap]], width: float, height: float) -> 
 
 def _title(page: Page, photo: Photo, cell: PatchMap) -> None:
     view, most = cell.view, letters(page.width - 2 * _MARGIN, 13)
-    asks = f": what the {cell.query} attends to"
+    asks = f": what {cell.query.spoken} attends to"
     title = shorten(photo.name, max(12, most - len(asks))) + asks
     page.text(_MARGIN, 0.36, title, size=13, cut="Bold")
     page.text(

@@ -17,6 +17,7 @@ from vitmap.models.load import load
 from vitmap.render.colormap import palette
 from vitmap.render.heads import display_name
 from vitmap.run.compare_labels import Verdict, unknown_label, verdict_of
+from vitmap.run.compare_names import model_names, picture_names
 from vitmap.run.compare_row import ComparedRow, look_at
 from vitmap.run.compare_settings import CompareSettings, check_count, label_for
 from vitmap.run.jobs import failure_of
@@ -94,15 +95,13 @@ def _across_pictures(
     rows: list[ComparedRow] = []
     failed: list[Failure] = []
     why = "no classifier in reach" if settings.maps.classify else ""
-    for number, path in enumerate(paths):
+    for number, (path, name) in enumerate(zip(paths, picture_names(paths), strict=True)):
         label = label_for(settings.labels, number)
         try:
             photo = read_photo(path)
             said = _said(lineup.classifier, photo, label, why)
             entry = places.get(path)
-            rows.append(
-                look_at(lineup.maps, photo, settings, name=path.name, said=said, entry=entry)
-            )
+            rows.append(look_at(lineup.maps, photo, settings, name=name, said=said, entry=entry))
         except Exception as error:
             failed.append(Failure(str(path), failure_of(path, error)))
         seen()
@@ -123,7 +122,7 @@ def _across_models(
     rows: list[ComparedRow] = []
     failed: list[Failure] = []
     classes: set[str] = set()
-    for name, shown in zip(settings.models, row_names(settings.models), strict=True):
+    for name, shown in zip(settings.models, model_names(settings.models), strict=True):
         try:
             row, own = _in_model(name, shown, photo, settings, entry)
             rows.append(row)
@@ -151,16 +150,6 @@ def _in_model(
     said = _said(classifier, photo, label_for(settings.labels, 0), why)
     row = look_at(model, photo, settings, name=shown, said=said, entry=entry)
     return row, set((model.labels or {}).values())
-
-
-def row_names(models: Sequence[str]) -> list[str]:
-    """A folder by its own name, unless two of them have the same one.
-
-    >>> row_names(["runs/a/best", "/x/deit"]), row_names(["/runs/a/best", "/runs/b/best"])
-    (['runs/a/best', 'deit'], ['/runs/a/best', '/runs/b/best'])
-    """
-    short = [display_name(model) for model in models]
-    return short if len(set(short)) == len(short) else list(models)
 
 
 def check_asked(model: Backbone, settings: CompareSettings, rows: int) -> None:

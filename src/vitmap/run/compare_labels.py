@@ -49,7 +49,7 @@ def unknown_label(label: str, classes: Iterable[str], who: str) -> UsageError:
     wanted = _plain(label)
     near = difflib.get_close_matches(wanted, plain, n=_LISTED)
     words = [name for name in plain if wanted in name.split()]
-    listed = [plain[name] for name in dict.fromkeys([*near[:1], *words, *near])][:_LISTED]
+    listed = [plain[name] for name in dict.fromkeys([*words, *near])][:_LISTED]
     hint = (
         f"did you mean {', '.join(repr(name) for name in listed)}?"
         if listed

@@ -1,13 +1,51 @@
-"""The folder of a comparison: named by what is compared, shortened sensibly."""
+"""Names of a comparison: its rows, no two alike, and its folder, shortened sensibly."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from vitmap.render.heads import display_name
 from vitmap.run.names import folder_names
 
 _LONGEST = 60  # letters; more names are counted
+
+
+def picture_names(pictures: Sequence[Path]) -> list[str]:
+    """What the rows of pictures are called.
+
+    >>> picture_names([Path("lot/a/1.png"), Path("lot/b/1.png"), Path("cat.png")])
+    ['a/1.png', 'b/1.png', 'cat.png']
+    """
+    return _apart([picture.name for picture in pictures], pictures)
+
+
+def model_names(models: Sequence[str]) -> list[str]:
+    """What the rows of models are called: a folder by its own name.
+
+    >>> model_names(["owner/name", "/runs/a/best", "/runs/b/best"])
+    ['owner/name', 'a/best', 'b/best']
+    """
+    folders = [PurePath(model) for model in models]
+    short = [
+        folder.name if Path(folder).is_dir() and folder.name else display_name(model)
+        for folder, model in zip(folders, models, strict=True)
+    ]
+    return _apart(short, folders)
+
+
+def _apart(short: Sequence[str], places: Sequence[PurePath]) -> list[str]:
+    """Short names; those that are alike with as many of their folders as tell them apart."""
+    names = list(short)
+    for name in {name for name in short if short.count(name) > 1}:
+        alike = [number for number, other in enumerate(short) if other == name]
+        for depth in range(2, 1 + max(len(places[number].parts) for number in alike)):
+            tails = [PurePath(*places[number].parts[-depth:]).as_posix() for number in alike]
+            if len(set(tails)) == len(tails):
+                for number, tail in zip(alike, tails, strict=True):
+                    names[number] = tail
+                break
+    return names
 
 
 def folder_of(

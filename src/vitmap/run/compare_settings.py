@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vitmap.errors import UsageError
+from vitmap.errors import UsageError, VitmapError
 from vitmap.maps import AttentionMaps, PatchMap
 from vitmap.registry import suggest
 from vitmap.run.settings import Settings
@@ -39,8 +39,8 @@ class CompareSettings:
             return
         if len(self.models) < 2:
             raise UsageError(
-                "--models names one model: expected two or more to compare (for one model, "
-                "--model and two pictures or more)."
+                f"--models names one model, {self.models[0]}: expected two or more, separated by "
+                "spaces (for one model, --model and two pictures or more)."
             )
         for name in ("model", "classifier"):
             if getattr(self.maps, name) is not None:
@@ -49,13 +49,21 @@ class CompareSettings:
                     "itself, where it can."
                 )
 
-    def check_pictures(self, found: int, missing: int) -> None:
-        """Raises UsageError where so many pictures cannot be compared like this."""
-        count = found + missing
+    def check_pictures(self, found: int, missing: Mapping[str, VitmapError]) -> None:
+        """Raises UsageError where so many pictures cannot be compared like this.
+
+        Of `missing`, inputs that name no picture, the first one's error where too few are left.
+        """
+        count = found + len(missing)
+        if missing and found < (1 if self.models else 2):
+            first = next(iter(missing.values()))
+            left = "1 picture is" if found else "no picture is"
+            several = f"{left} left to compare, of {count}; the first failure: "
+            raise type(first)(f"{several if count > 1 else ''}{first}")
         if len(self.labels) > 1 and missing:
             raise UsageError(
-                f"--label was given once a picture, but {missing} of {count} inputs name none: "
-                "mend or leave out these, so that each label finds its picture."
+                f"--label was given once a picture, but {len(missing)} of {count} inputs name "
+                "none: mend or leave out these, so that each label finds its picture."
             )
         if self.models and count > 1:
             raise UsageError(
@@ -64,9 +72,9 @@ class CompareSettings:
             )
         if not self.models and count == 1:
             raise UsageError(
-                "One picture was given: name two or more to compare (vitmap compare car.jpg "
-                "cat.jpg), or --models A B for one picture in several models; vitmap IMAGE draws "
-                "the heads of one."
+                "One picture was given (one that is named twice counts once): name two or more to "
+                "compare (vitmap compare car.jpg cat.jpg), or --models A B for one picture in "
+                "several models; vitmap IMAGE draws the heads of one."
             )
         if max(count, len(self.models)) > MOST_ROWS:
             raise UsageError(

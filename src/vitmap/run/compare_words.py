@@ -21,7 +21,7 @@ _ROWS = {
 def title(found: Comparison) -> str:
     """Whose attention, of what, in what."""
     row = found.rows[0]
-    query = f"what the {row.query} attends to"
+    query = f"what {row.query.spoken} attends to"
     if found.across_models:
         name = row.photo.name
         return f"{name} in {len(found.rows)} models: {query}, head by head"
@@ -30,7 +30,7 @@ def title(found: Comparison) -> str:
 
 def span(cells: Sequence[PatchMap]) -> str:
     """Which maps these are: `L11, heads H0 to H5`."""
-    if len(cells) == 1:
+    if len(cells) == 1 and len(cells[0].heads) == len(cells[0].layers) == 1:
         return cells[0].label
     heads = _over("head", [cell.heads for cell in cells])
     if cells[0].query.kind == "pool":
