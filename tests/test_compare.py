@@ -25,6 +25,8 @@ from vitmap.geometry import View
 from vitmap.maps import Prediction
 from vitmap.rank.agreement import agreement, by_chance, nearest
 from vitmap.rank.on_part import on_part
+from vitmap.render.compare import CompareSheet, draw_compare
+from vitmap.run import compare_report as report
 from vitmap.run.compare_labels import names_of, unknown_label, verdict_of
 
 BRIGHT = (16, 24, 32, 48)  # y0, x0, y1, x1 of the bright square, unless a scene has its own
@@ -248,6 +250,54 @@ def test_the_planted_head_is_found_by_its_part(
     best = json.loads((out / "run.json").read_text("utf-8"))["best_for_parts"]
     assert [one["label"] for one in best] == ["wheel", "corner"]
     assert best[0]["map"] == "L1 H2"
+
+
+def test_each_part_has_a_line_above_its_maps_and_the_best_of_each_a_star(
+    compare: Command, scene: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[CompareSheet] = []
+    monkeypatch.setattr(
+        report, "draw_compare", lambda sheet: drawn.append(sheet) or draw_compare(sheet)
+    )
+    pictures = [scene("a.png", 1, BRIGHT), scene("b.png", 2)]
+    names = ["wheel", "left", "right", "top", "bottom", "middle", "corner"]
+    y0, x0, y1, x1 = BRIGHT
+    lines = [f"a.png,{x0},{y0},{x1},{y1},wheel"]
+    lines += [f"a.png,{9 * n},0,{9 * n + 8},8,{name}" for n, name in enumerate(names[1:])]
+    for count in (2, 5, 7):
+        file = boxes(tmp_path / "parts.csv", lines[:count])
+        assert compare(*pictures, "--layer", 1, "--parts", file).code == 0
+        tiles = drawn[-1].rows[0].tiles
+        for tile in tiles:
+            parts = [text for text, _ in tile.captions][1:]
+            assert len(parts) == min(count, 5)
+            assert [part.removeprefix("★ ").split()[0] for part in parts][:4] == names[:4][:count]
+        assert tiles[2].framed  # L1 H2 was planted to look at bright patches
+        assert [text for text, _ in tiles[2].captions][1].startswith("★ wheel ")
+        stars = [
+            sum(text.count("★") for text, _ in tile.captions[1:])
+            for tile in drawn[-1].rows[0].tiles
+        ]
+        assert sum(stars) <= count
+        assert [bool(star) for star in stars] == [tile.framed for tile in tiles]
+
+
+def test_heads_that_agree_no_better_than_by_chance_are_like_none(
+    compare: Command, scene: Callable[..., Path], out: Path
+) -> None:
+    pictures = [scene("a.png", 1), scene("b.png", 2)]
+    said = compare(*pictures, "--layer", "all")
+    assert said.code == 0
+    others: dict[str, list[tuple[float, float]]] = {}
+    for line in table(out / "agreement.csv"):
+        for name in (line["map_a"], line["map_b"]) if line["picture"].startswith("mean") else ():
+            others.setdefault(name, []).append((float(line["iou"]), float(line["iou_by_chance"])))
+    told = said.out[said.out.index(next(line for line in said.out if "agreement of" in line)) :]
+    like = {name: max(found) for name, found in others.items()}
+    assert {iou > chance for iou, chance in like.values()} == {True, False}, "both must be seen"
+    for name, (iou, chance) in like.items():
+        [line] = [line for line in told if line.split()[:2] == name.split()]
+        assert (line.split()[2] == "none") == (iou <= chance)
 
 
 def test_the_embedded_model_s_wheel_head_is_named(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -385,6 +386,39 @@ def test_names_of_any_kind_are_rows(
     shown = [line["picture"] for line in table(out / "compare.csv")]
     assert list(dict.fromkeys(shown)) == ["検査.png", "'=1+1.png", "a $x$ <b>.png", "'-2.png"]
     assert len(json.loads((out / "run.json").read_text("utf-8"))["rows"]) == 4
+
+
+def test_a_replay_says_how_a_comparison_is_done_again(
+    compare: Command, vitmap: Command, pictures: list[Path], out: Path
+) -> None:
+    assert compare(*pictures, "--layer", "-2").code == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    said = vitmap("--replay", out / "run.json")
+    assert said.code == 2
+    assert "is the record of `vitmap compare`, which --replay cannot repeat" in said.err[0]
+    again = shlex.split(said.err[0].split("run its command again: ")[1])
+    assert again[:2] == ["vitmap", "compare"]
+    assert compare(*again[2:]).code == 0
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_more_than_a_terminal_or_a_figure_can_hold_is_said_to_lie_in_the_files(
+    compare: Command, pictures: list[Path], planted: Path, tmp_path: Path, out: Path
+) -> None:
+    many = tiny.build("vit", num_hidden_layers=5, num_attention_heads=12, hidden_size=24)
+    folder = tiny.save(many, tmp_path / "many")
+    given = ["--model", folder, "--no-classify", "--layer", "all"]
+    said = compare(*pictures, *given)
+    assert said.code == 0
+    assert left_in(out) == FILES - {"agreement.png"}
+    [line] = [line for line in said.out if "agreement.csv" in line]
+    assert line.strip().startswith("60 maps are too many for a figure of their agreement (48 at mo")
+    assert len(table(out / "agreement.csv")) == 3 * 60 * 59 // 2
+    said = compare(pictures[0], "--models", folder, planted, "--layer", "all")
+    assert said.code == 0
+    assert any("the numbers of these 69 maps are in compare.csv" in line for line in said.out)
+    assert [line.split(":")[0] for line in said.out[1:3]] == ["  many", "  planted"]
+    assert len(said.out) < 12
 
 
 def test_machines_are_told_in_one_line(

@@ -18,7 +18,7 @@ from vitmap.render import agreement as agreement_figure
 from vitmap.render import compare as figure
 from vitmap.render.agreement import Matrix, draw_agreement
 from vitmap.render.colormap import palette
-from vitmap.render.compare import RIGHT, WRONG, CompareRow, CompareSheet, Tile, draw_compare
+from vitmap.render.compare import BEST, RIGHT, WRONG, CompareRow, CompareSheet, Tile, draw_compare
 from vitmap.render.compare_layout import across_of, lay_out
 from vitmap.render.marked import mark_parts
 from vitmap.render.page import DPI, INK, QUIET, Page, width_of
@@ -84,8 +84,8 @@ class Recorder(Page):
 
 
 def tile_of(cell: PatchMap, lines: int, framed: bool = False) -> Tile:
-    captions = [("peak 1,084×  kept 100%", QUIET), ("wheel 12.3×, window 0.1×", QUIET)]
-    return Tile(cell, captions[:lines], framed)
+    parts = [("★ wheel 12.3×", BEST), (f"{LONG} 0.1×", QUIET), *[("door none", QUIET)] * 3]
+    return Tile(cell, [("peak 1,084×  kept 100%", QUIET), *parts][:lines], framed)
 
 
 def sheet_of(
@@ -95,7 +95,7 @@ def sheet_of(
     *,
     captions: int = 1,
     own: bool = False,
-    remark: str = "",
+    remarks: Sequence[str] = (),
     **how: Any,
 ) -> CompareSheet:
     rows = []
@@ -114,7 +114,7 @@ def sheet_of(
                 under=under[: number % 4],
             )
         )
-    columns = [(tile.cell.label, remark if n % 2 else "") for n, tile in enumerate(rows[0].tiles)]
+    columns = [(tile.cell.label, remarks[: n % 3]) for n, tile in enumerate(rows[0].tiles)]
     return CompareSheet(
         title=f"Layer L11: what the CLS token attends to in {LONG}",
         subtitle=LONG * 5,
@@ -130,10 +130,10 @@ def sheet_of(
 @given(
     shapes=st.lists(st.sampled_from(SHAPES), min_size=2, max_size=8),
     heads=st.integers(3, 16),
-    captions=st.integers(1, 2),
+    captions=st.integers(1, 6),
     own=st.booleans(),
     alarms=st.booleans(),
-    remark=st.sampled_from(["", "wheel 6.1×, window 3.2×"]),
+    remarks=st.sampled_from([[], ["★ wheel 6.1×"], ["★ wheel 6.1×", f"★ {LONG} 3.2×"]]),
     show=st.sampled_from(["map", "mask"]),
 )
 def test_nothing_overlaps_and_nothing_leaves_the_page(
@@ -142,14 +142,29 @@ def test_nothing_overlaps_and_nothing_leaves_the_page(
     captions: int,
     own: bool,
     alarms: bool,
-    remark: str,
+    remarks: list[str],
     show: str,
 ) -> None:
     marks = ["▲ sink (on 3 of 9 maps): one patch takes much."] if alarms else []
     sheet = sheet_of(
-        shapes, heads, captions=captions, own=own, remark=remark, show=show, alarms=marks
+        shapes, heads, captions=captions, own=own, remarks=remarks, show=show, alarms=marks
     )
     assert_law(sheet)
+
+
+@pytest.mark.parametrize(("count", "times"), [(2, 1), (3, 1), (4, 4), (8, 8)])
+def test_a_row_far_below_the_columns_labels_carries_them_too(count: int, times: int) -> None:
+    page = assert_law(sheet_of([(40, 60), (60, 40)] * (count // 2) + [(50, 50)] * (count % 2), 6))
+    labels = [name for name, *_ in page.boxes if name.startswith("L") and " H" in name]
+    assert sorted(labels) == sorted(f"L11 H{head}" for head in range(6) for _ in range(times))
+
+
+def test_parts_have_a_line_each_whose_number_is_never_cut() -> None:
+    page = assert_law(sheet_of([(40, 60), (60, 40)], 12, captions=3, remarks=[f"★ {LONG} 3.2×"]))
+    shown = [name for name, *_ in page.boxes]
+    assert shown.count("★ wheel 12.3×") == 24
+    assert sum("…" in name and name.endswith(" 0.1×") for name in shown) == 24
+    assert sum("…" in name and name.endswith(" 3.2×") for name in shown) == 8
 
 
 @pytest.mark.parametrize(("layers", "heads"), [(1, 24), (12, 6), (3, 20), (12, 1), (2, 16)])
@@ -261,5 +276,14 @@ def test_parts_are_named_where_there_are_several_kinds() -> None:
     assert dark.sum() > 500
     assert len(changed) > 500
     assert (photo == 90).all()
-    overlapping = mark_parts(photo, [("wheel", wheel), ("window", wheel), ("door", wheel)])
-    assert overlapping.shape == photo.shape
+    crowd = [("wheel", wheel), ("window", wheel), ("door", wheel), (LONG, window)]
+    before = named(mark_parts(photo, crowd[:2]))
+    assert before > named(one)
+    assert named(mark_parts(photo, crowd[:3])) > before + 300  # the third name finds a place too
+    long = mark_parts(photo, crowd)
+    assert (long[:, -3:] <= 90).all()  # a name that is wider than the photo is cut, not clipped
+
+
+def named(marked: np.ndarray) -> int:
+    """Dots of the dark ground that names stand on."""
+    return int((marked == 26).all(axis=2).sum())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -15,34 +16,50 @@ if TYPE_CHECKING:
     from vitmap.run.compare_row import ComparedRow
     from vitmap.run.compare_summary import Agreement
 
-_LINES = 40  # of numbers on a terminal; where there would be more, their means over pictures
+_LINES = 40  # of numbers on a terminal; more of them are means over pictures, or in the files
 _HEADER = ["entropy", "of most", "distance", "of photo", "prefix mass", "kept", "peak"]
 
 
 def tell_comparison(found: Comparison) -> list[str]:
-    """The title, a table a row (or one of means), agreement, and the best head for each part."""
+    """The title, tables of numbers, how to read them, and at the end the best maps for parts."""
+    from vitmap.render.agreement import MOST
     from vitmap.run.compare_summary import agreements, bests
-    from vitmap.run.compare_words import alarm_notes, caution, title, told
+    from vitmap.run.compare_words import alarm_notes, caution, reading, title, told
 
     agree, best = agreements(found), bests(found)
     lines = [title(found)]
     count = sum(len(row.numbers) for row in found.rows)
-    if count <= _LINES or found.across_models:
+    cells = max(len(one.labels) for one in agree)
+    if count <= _LINES:
         for number, row in enumerate(found.rows):
             own = agree[number] if found.across_models else None
             lines += [f"  {line}" for line in [_about(row), *_table(row.numbers, own)]]
+        if not found.across_models and cells > 1:
+            lines.append("  agreement of heads (IoU of what is kept, mean over pictures):")
+            lines += [f"  {line}" for line in _agreement(agree[0])]
     else:
-        for row in found.rows:
-            lines.append(f"  {_about(row)}")
-        lines.append(f"  means over {len(found.rows)} pictures (each in compare.csv):")
-        lines += [f"  {line}" for line in _means(found.rows, agree[0])]
-    if not found.across_models and count <= _LINES and len(agree[0].labels) > 1:
-        lines.append("  agreement of heads (IoU of what is kept, mean over pictures):")
-        lines += [f"  {line}" for line in _agreement(agree[0])]
+        lines += [f"  {_about(row)}" for row in found.rows]
+        if not found.across_models:
+            lines.append(f"  means over {len(found.rows)} pictures (each in compare.csv):")
+            lines += [f"  {line}" for line in _means(found.rows, agree[0])]
+    if count <= _LINES or not found.across_models:
+        lines += [f"  {line}" for line in reading(found)]
+    else:
+        lines.append(f"  the numbers of these {count} maps are in compare.csv")
+    if cells > MOST:
+        lines.append(
+            f"  {cells} maps are too many for a figure of their agreement ({MOST} at most): every "
+            "pair is in agreement.csv"
+        )
     lines += [f"  {note}" for note in alarm_notes(found)]
-    lines += [f"  {told(one)}" for one in best]
     if best:
+        lines.append("  which map looks at a part (its mass there over the part's area):")
+        lines += [f"    {told(one)}" for one in best]
         lines.append(f"  {caution(found, best)}")
+    else:
+        lines.append(
+            "  Which of them looks at a part, such as a wheel? Give its boxes with --parts."
+        )
     return lines
 
 
@@ -84,8 +101,8 @@ def _means(rows: Sequence[ComparedRow], agree: Agreement) -> list[str]:
             for one in cells
         ]
         figures = _figures(np.array(stack).mean(axis=0).tolist())
-        alarmed = sum(bool(one.alarms) for one in cells)
-        said = f"on {alarmed} of {len(cells)}" if alarmed else ""
+        counts = Counter(alarm.kind for one in cells for alarm in one.alarms)
+        said = ", ".join(f"{kind} on {count} of {len(cells)}" for kind, count in counts.items())
         lines.append([cells[0].cell.label, *figures, _like(agree, number), said])
     return table(_without_empty(lines))
 
@@ -114,7 +131,9 @@ def _agreement(agree: Agreement) -> list[str]:
 
 def _like(agree: Agreement, number: int) -> str:
     other = agree.nearest[number]
-    return f"{agree.labels[other]} {agree.values[number, other]:.2f}" if other is not None else ""
+    if other is None:
+        return "none" if len(agree.labels) > 1 else ""
+    return f"{agree.labels[other]} {agree.values[number, other]:.2f}"
 
 
 def _without_empty(rows: list[list[str]]) -> list[list[str]]:

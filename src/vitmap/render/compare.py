@@ -29,12 +29,14 @@ from vitmap.render.compare_legend import LEGEND, draw_legend
 from vitmap.render.labels import telling
 from vitmap.render.marked import mark_parts
 from vitmap.render.overlay import cut_out, overlay
-from vitmap.render.page import INK, LINE, QUIET, Page, dots, fitted, wrapped
+from vitmap.render.page import INK, LINE, QUIET, Page, dots, fitted, width_of, wrapped
 from vitmap.render.scale import Scale
 
 RIGHT, WRONG, BEST = "#1a6e2e", "#b3261e", "#0b5394"
 _LEAST = 8.0  # inches: a page of three narrow columns still has room for its title
 _TITLE = 14.0  # points
+_LABEL = 8.5, 7.5, 6.5  # points: `L10 mean of H0-H11` is wider than a narrow column
+_ONCE = 3  # rows that are seen at once: in a longer figure each row carries the labels too
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +69,7 @@ class CompareSheet:
     title: str
     subtitle: str
     rows: Sequence[CompareRow]
-    columns: Sequence[tuple[str, str]] = ()  # label, remark
+    columns: Sequence[tuple[str, Sequence[str]]] = ()  # label, remarks below it
     group: int = 1  # heads of a layer that stay side by side
     show: str = "map"
     notes: Sequence[str] = field(default_factory=tuple)
@@ -78,21 +80,26 @@ class CompareSheet:
 
 
 def draw_compare(sheet: CompareSheet) -> Image.Image:
-    """The figure: labels once above the columns, or above every map where lines wrap."""
+    """The figure: labels above columns, and above each map where lines wrap or rows are many."""
     counts = [len(row.tiles) for row in sheet.rows]
-    titled = not sheet.columns or max(counts) > across_of(max(counts), sheet.group)
+    alone = not sheet.columns or max(counts) > across_of(max(counts), sheet.group)
+    far = len(sheet.rows) > _ONCE
+    titled = [alone or (far and number > 0) for number in range(len(sheet.rows))]
     captions = [max(len(_captions(tile)) for tile in row.tiles) for row in sheet.rows]
-    above = [max(0.34, TITLED * titled + CAPTION * lines + 0.06) for lines in captions]
+    above = [
+        max(0.34, TITLED * own + CAPTION * lines + 0.06)
+        for own, lines in zip(titled, captions, strict=True)
+    ]
     shapes, under = [row.source for row in sheet.rows], [len(row.under) for row in sheet.rows]
     layout = lay_out(shapes, counts, sheet.group, above, under)
     paper = max(layout.width, _LEAST)
     inner = paper - 2 * MARGIN
     title = wrapped(sheet.title, inner, _TITLE, "Bold")
     notes = {note: wrapped(note, inner) for note in (*sheet.notes, *sheet.alarms, CAVEAT)}
-    heads = [] if titled else _heads(sheet, layout.column)
+    heads = [] if alone else _heads(sheet, layout.column)
     # Column labels stand close above the first row's small lines, beside its name where they can.
     words = 0.06 + CAPTION * captions[0]
-    tall = max((len(head.label) * 0.15 + bool(head.remark) * 0.13 for head in heads), default=0.0)
+    tall = max((len(head.label) * 0.15 + len(head.remarks) * 0.13 for head in heads), default=0.0)
     top = 0.68 + 0.26 * len(title)
     body = top + max(0.0, words + tall - above[0])
     foot = body + layout.height
@@ -105,9 +112,9 @@ def draw_compare(sheet: CompareSheet) -> Image.Image:
         _column(page, layout.place(number)[1], body + above[0] - words, head)
     names = telling([row.name for row in sheet.rows], layout.panel, 8.5, "Bold")
     y = body
-    for row, name, block in zip(sheet.rows, names, layout.blocks, strict=True):
+    for row, name, block, own in zip(sheet.rows, names, layout.blocks, titled, strict=True):
         _photo(page, y, row, name, block, layout.panel)
-        _tiles(page, y, sheet, row, block, layout, titled)
+        _tiles(page, y, sheet, row, block, layout, own)
         y += block.height
     if sheet.show != "mask":
         cells = [[tile.cell for tile in row.tiles] for row in sheet.rows]
@@ -128,33 +135,35 @@ def _notes(page: Page, y: float, notes: Mapping[str, Sequence[str]], alarms: Seq
 
 @dataclass(frozen=True)
 class _Head:
-    """What stands above a column: its label in lines, and a remark below them."""
+    """What stands above a column: its label in lines, and remarks below them."""
 
     label: Sequence[str]
-    remark: str
+    remarks: Sequence[str]
 
 
 def _heads(sheet: CompareSheet, width: float) -> list[_Head]:
     """Labels in at most two lines: `L11 mean of H0-H5` is longer than a map is wide.
 
-    Where one column has a remark, all keep its line free: labels stand in one line.
+    Where one column has remarks, all keep their lines free: labels stand in one line.
     """
-    remarked = any(remark for _, remark in sheet.columns)
+    most = max(len(remarks) for _, remarks in sheet.columns)
     heads = []
-    for label, remark in sheet.columns:
+    for label, remarks in sheet.columns:
         lines = wrapped(label, width, 9, "Bold")
         lines = lines if len(lines) <= 2 else [lines[0], " ".join(lines[1:])]
         shown = [fitted(line, width, 9, "Bold") for line in lines]
-        remark = fitted(remark, width, 7, "Bold")
-        heads.append(_Head(shown, remark or " " * remarked))
+        below = [fitted(remark, width, 7, "Bold") for remark in remarks]
+        heads.append(_Head(shown, [*below, *[""] * (most - len(below))]))
     return heads
 
 
 def _column(page: Page, x: float, y: float, head: _Head) -> None:
-    """A column's label and remark, all of it above y."""
-    if head.remark:
-        page.text(x, y - 0.03, head.remark, size=7, color=BEST, cut="Bold")
-        y -= 0.13
+    """A column's label and remarks, all of it above y."""
+    y -= 0.13 * len(head.remarks)
+    for number, remark in enumerate(head.remarks):
+        if remark:
+            line = y + 0.13 * (number + 1) - 0.03
+            page.text(x, line, remark, size=7, color=BEST, cut="Bold")
     for number, text in enumerate(reversed(head.label)):
         page.text(x, y - 0.03 - 0.15 * number, text, size=9, cut="Bold")
 
@@ -188,6 +197,8 @@ def _tiles(
 ) -> None:
     shape = dots(block.tile.height), dots(block.tile.width)
     small = None if sheet.show == "map" else _small(row.photo, shape)
+    labels = [tile.cell.label for tile in row.tiles]
+    size = next((s for s in _LABEL if _widest(labels, s) <= layout.column), _LABEL[-1])
     for number, tile in enumerate(row.tiles):
         line, x = layout.place(number)
         upper = y + line * block.pitch
@@ -195,14 +206,18 @@ def _tiles(
         captions = _captions(tile, layout.column)
         words = bottom - 0.06 - CAPTION * (len(captions) - 1)
         if titled:
-            label = fitted(tile.cell.label, layout.column, 8.5, "Bold")
-            page.text(x, upper + 0.13, label, size=8.5, cut="Bold")
+            label = fitted(tile.cell.label, layout.column, size, "Bold")
+            page.text(x, upper + 0.13, label, size=size, cut="Bold")
         for text, color in captions:
             page.text(x, words, fitted(text, layout.column, 6.5), size=6.5, color=color)
             words += CAPTION
         page.picture(x, bottom, _drawn(tile.cell, row.scale, sheet, shape, small))
         if tile.framed:
             page.frame(x, bottom, block.tile.width, block.tile.height)
+
+
+def _widest(labels: Sequence[str], size: float) -> float:
+    return max(width_of(label, size, "Bold") for label in labels)
 
 
 def _captions(tile: Tile, inches: float = math.inf) -> list[tuple[str, str]]:

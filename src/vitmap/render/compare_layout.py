@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 WRAP = 16  # maps side by side; more go on in the next line of the same row
 MARGIN, GAP = 0.30, 0.12  # inches
-PANEL = 1.80  # the photo's column, at least: its name and label must fit
+PANEL = 2.15  # the photo's column, at least: its name and label must fit
 TITLED, CAPTION, UNDER = 0.17, 0.125, 0.14  # a map's own label, a line above it, one below a photo
 APART = 0.20  # between rows
 _ACROSS = 13.0  # what the columns may take before they are as narrow as their captions allow

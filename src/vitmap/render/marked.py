@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -10,9 +11,10 @@ from PIL import Image, ImageDraw
 
 from vitmap.render.examples import outline
 from vitmap.render.fonts import runs
-from vitmap.render.page import DPI
+from vitmap.render.page import DPI, fitted
 
 _POINTS = 6.5
+_ROOM = 0.8  # inches for a name that is wider than its part: it must stand beside others
 
 
 def mark_parts(
@@ -46,12 +48,16 @@ Place = tuple[int, ...]  # x0, y0, x1, y1 in dots
 def _name(
     pen: ImageDraw.ImageDraw, name: str, box: Place, size: tuple[int, int], taken: list[Place]
 ) -> None:
-    """The name above its part, or below it where another name stands, or nowhere."""
+    """The name above its part, below or within it, where no other name stands; else nowhere."""
+    room = min(size[0] - 12, max(box[2] - box[0], _ROOM * DPI))
+    name = fitted(name, room / DPI, _POINTS, "Bold")
     shown = list(runs(name, _POINTS * DPI / 72, "Bold"))
     width = round(sum(font.getlength(part) for part, font in shown)) + 6
     height = round(_POINTS * DPI / 72) + 4
-    x = max(0, min(box[0], size[0] - width - 1))
-    for upper in (box[1] - height - 4, box[3] + 4):
+    across = box[0], box[2] - width
+    down = box[1] - height - 4, box[3] + 4, box[1] + 4, box[3] - height - 4
+    for left, upper in product(across, down):
+        x = max(0, min(left, size[0] - width - 1))
         y = max(0, min(upper, size[1] - height - 1))
         place = (x, y, x + width, y + height)
         if not any(_meet(place, other) for other in taken):

@@ -16,6 +16,7 @@ from vitmap.render.compare import (
     CompareSheet,
     Tile,
 )
+from vitmap.render.compare_layout import WRAP
 from vitmap.render.labels import times
 from vitmap.render.page import INK, QUIET
 from vitmap.render.scale import Scale, scale_of
@@ -26,7 +27,8 @@ from vitmap.run.compare_row import ComparedRow
 from vitmap.run.compare_summary import Agreement
 
 Line = tuple[str, str]  # text and colour
-_BEST, _NAMED = "★ ", 2  # at the best map for a part; parts that are named above a map
+_BEST = "★ "  # at the best map for a part
+_NAMED, _FEW = 5, 2  # parts named above a map; above each of so many that their lines wrap
 
 
 def scales_of(found: Comparison) -> list[Scale]:
@@ -42,9 +44,11 @@ def compare_sheet(found: Comparison, best: Sequence[Best]) -> CompareSheet:
     asked, scales = found.settings.maps, scales_of(found)
     notes = words.notes(found, scales[0].name)
     if best:
+        few = any(_short(row) for row in found.rows)
         notes.append(
             "A multiple beside a part's name: the map's mass on the part over the part's area (1× "
-            f"= no preference); ★: the best map for it, framed. {words.caution(found, best)}"
+            f"= no preference{f'; the {_FEW} highest, all in parts.csv' * few}); ★: the best map "
+            f"for it, framed. {words.caution(found, best)}"
         )
     return CompareSheet(
         title=words.title(found),
@@ -68,13 +72,10 @@ def _group(found: Comparison) -> int:
     return first if first < len(cells) else 1
 
 
-def _columns(found: Comparison, best: Sequence[Best]) -> list[Line]:
+def _columns(found: Comparison, best: Sequence[Best]) -> list[tuple[str, list[str]]]:
     """A label once above each column, and what its map is the best for."""
     return [
-        (
-            cell.label,
-            ", ".join(f"{_BEST}{one.label} {one.times:.1f}×" for one in best if _is(one, number)),
-        )
+        (cell.label, [f"{_BEST}{_part(one.label, one.times)}" for one in best if _is(one, number)])
         for number, cell in enumerate(found.rows[0].cells)
     ]
 
@@ -118,20 +119,29 @@ def _captions(row: ComparedRow, number: int, one: Numbers, best: Sequence[Best])
     """The same count of lines for every map of a row, so that they stand in line."""
     kept = f"{one.kept_share:.0%}" if one.kept_share >= 0.095 else f"{one.kept_share:.1%}"
     lines = [(f"peak {times(one.peak)}  kept {kept}", QUIET)]
-    if row.parts:
-        mine = [one.label for one in best if _is(one, number, row) and one.label in row.parts]
-        lines.append((_on_parts(row, number, mine), BEST if mine else QUIET))
+    mine = {one.label for one in best if _is(one, number, row)}
+    every = [(label, parts[number].times) for label, parts in row.parts.items()]
+    if _short(row):
+        every = sorted(every, key=lambda one: (one[0] not in mine, -np.nan_to_num(one[1])))[:_FEW]
+    named = every if len(every) <= _NAMED else every[: _NAMED - 1]
+    for label, value in named:
+        star, color = (_BEST, BEST) if label in mine else ("", QUIET)
+        lines.append((f"{star}{_part(label, value)}", color))
+    if hidden := every[len(named) :]:
+        starred = [f"{_BEST}{_part(*part)}" for part in hidden if part[0] in mine]
+        rest = f"and {len(hidden)} more in parts.csv"
+        lines.append((", ".join(starred) or rest, BEST if starred else QUIET))
     return lines
 
 
-def _on_parts(row: ComparedRow, number: int, mine: Sequence[str]) -> str:
-    """A map's multiples, a star at those that it is the best for; of many parts, the first ones."""
-    times_on = {label: parts[number].times for label, parts in row.parts.items()}
-    labels = list(times_on)
-    if len(labels) > _NAMED:
-        labels.sort(key=lambda label: (label not in mine, -np.nan_to_num(times_on[label])))
-    said = [f"{_BEST * (label in mine)}{label} {times_on[label]:.1f}×" for label in labels[:_NAMED]]
-    return ", ".join(said) + (" …" if len(labels) > _NAMED else "")
+def _short(row: ComparedRow) -> bool:
+    """Whether maps are so many that each names but the parts that it lies on most."""
+    return len(row.numbers) > WRAP and len(row.parts) > _FEW
+
+
+def _part(label: str, value: float) -> str:
+    """`wheel 4.1×`: one part a line, so that no number is cut off."""
+    return f"{label} {value:.1f}×" if np.isfinite(value) else f"{label} none"
 
 
 def _under(row: ComparedRow, scale: Scale | None) -> list[Line]:
@@ -147,8 +157,9 @@ def _under(row: ComparedRow, scale: Scale | None) -> list[Line]:
         ]
         lines.append((f"{sign}{row.verdict}", color))
     labels = list(dict.fromkeys(label for label, _ in row.outlines))
-    if labels:
-        lines.append((f"outlined: {', '.join(labels)}", QUIET))
+    if labels:  # above the maps stand their names too
+        said = ", ".join(labels) if len(labels) <= 2 else f"{len(labels)} kinds of parts"
+        lines.append((f"outlined: {said}", QUIET))
     if scale is not None and scale.name == "image" and scale.upper is not None:
         lines.append((f"scale: 0 to {times(scale.upper)}", QUIET))
     return lines
@@ -165,7 +176,7 @@ def matrices(found: Sequence[Agreement]) -> list[Matrix]:
                 f"most like {one.labels[other]}: {one.values[number, other]:.2f} "
                 f"({one.chance[number, other]:.2f} by chance)"
                 if other is not None
-                else ""
+                else "like none: no other agrees better than by chance"
                 for number, other in enumerate(one.nearest)
             ],
         )

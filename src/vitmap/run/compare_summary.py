@@ -23,7 +23,7 @@ class Agreement:
     labels: tuple[str, ...]
     values: Float[np.ndarray, "cell cell"]
     chance: Float[np.ndarray, "cell cell"]  # of masks of such sizes that know nothing of each other
-    nearest: tuple[int | None, ...]
+    nearest: tuple[int | None, ...]  # None where no other agrees with it better than by chance
 
 
 def agreements(found: Comparison) -> list[Agreement]:
@@ -35,12 +35,17 @@ def agreements(found: Comparison) -> list[Agreement]:
 def _agreement(rows: Sequence[ComparedRow], alone: bool) -> Agreement:
     values = _mean([row.agreement for row in rows])
     kept = [np.array([one.kept_share for one in row.numbers]) for row in rows]
+    chance = _mean([by_chance(shares) for shares in kept])
+    near = [
+        other if other is not None and values[one, other] > chance[one, other] else None
+        for one, other in enumerate(nearest(values))
+    ]
     return Agreement(
         name=rows[0].name if alone else f"mean over {len(rows)} pictures",
         labels=tuple(cell.label for cell in rows[0].cells),
         values=values,
-        chance=_mean([by_chance(shares) for shares in kept]),
-        nearest=tuple(nearest(values)),
+        chance=chance,
+        nearest=tuple(near),
     )
 
 

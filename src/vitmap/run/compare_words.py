@@ -102,6 +102,20 @@ def notes(found: Comparison, scale: str) -> list[str]:
     return [f"{reading}).", f"{labels} {peak}; {kept}{shown}"]
 
 
+def reading(found: Comparison) -> list[str]:
+    """What the columns of the table mean."""
+    share = f"{100 * found.settings.maps.threshold:g}%"
+    return [
+        "entropy: how spread the map is, and its share of the most there can be; distance: how far "
+        "the patches",
+        "of this head look on average, and its share of the photo's diagonal; prefix mass: "
+        "attention on CLS,",
+        f"registers and the like; kept: the fewest patches with {share} of the rest; peak: the "
+        "brightest patch over",
+        "uniform attention, at its pixel; most like: the head that keeps the same patches (IoU).",
+    ]
+
+
 def alarm_notes(found: Comparison) -> list[str]:
     """For each kind of alarm on how many maps it is, and what it means."""
     every = [one.alarms for row in found.rows for one in row.numbers]

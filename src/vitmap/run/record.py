@@ -6,13 +6,14 @@ It holds no dates and no durations: the same run writes the same record.
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitmap import __version__
-from vitmap.errors import InputError
+from vitmap.errors import InputError, UsageError
 from vitmap.maps import PatchMap, Prediction, Source
 from vitmap.render.scale import PERCENTILE, Scale
 from vitmap.run.settings import Settings
@@ -98,10 +99,11 @@ def describe_prediction(prediction: Prediction) -> dict[str, Any]:
 def read_record(path: Path) -> Replay:
     """The run that a run.json describes.
 
-    Raises InputError for a file that is missing or no record.
+    Raises InputError for a file that is missing or no record, UsageError for another command's.
     """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
+        _refuse_other_commands(path, record["command"])
         settings = _settings(record["settings"])
         entries = record["pictures"]
         alone = "files" in entries[0]
@@ -125,6 +127,19 @@ def read_record(path: Path) -> Replay:
         raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a run.json that vitmap wrote ({_brief(error)}).") from error
+
+
+_OTHERS = ("compare", "rank", "review", "merge", "soart")  # commands with records of their own
+
+
+def _refuse_other_commands(path: Path, command: Sequence[str]) -> None:
+    """Raises UsageError for a record that only its own command can give again."""
+    other = next((word for word in command[1:2] if word in _OTHERS), None)
+    if other is not None:
+        raise UsageError(
+            f"{path} is the record of `vitmap {other}`, which --replay cannot repeat: run its "
+            f"command again: {shlex.join(command)}"
+        )
 
 
 def _settings(values: dict[str, Any]) -> Settings:
