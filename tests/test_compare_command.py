@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from torch.nn.modules.module import register_module_forward_pre_hook
+from transformers.models.vit.modeling_vit import ViTEmbeddings
 
 import tiny
 import vitmap as api
@@ -107,6 +109,32 @@ def test_the_distance_of_a_mean_is_the_mean_of_distances(
     assert compare(*pictures, "--layer", "all", "--reduce", "heads").code == 0
     means = [float(line["distance_px"]) for line in table(out / "compare.csv")]
     assert means == pytest.approx(np.reshape(single, (-1, 3)).mean(axis=1).tolist(), abs=1e-4)
+
+
+def test_one_forward_gives_maps_and_label_where_both_see_the_same_pixels(
+    compare: Command,
+    pictures: list[Path],
+    tiny_classifier: Path,
+    out: Path,
+) -> None:
+    seen: list[object] = []
+    given = ["--model", tiny_classifier, "--fit", "squash"]
+    for size, forwards in ((16, 2), (32, 4)):  # the classifier sees 16 px
+        seen.clear()
+        hook = register_module_forward_pre_hook(
+            lambda module, _: seen.append(module) if type(module) is ViTEmbeddings else None
+        )
+        assert compare(*pictures, *given, "--size", size).code == 0
+        hook.remove()
+        assert len(seen) == forwards
+        rows = record_of(out)["rows"]
+        shared = [row["prediction"]["same_forward_as_maps"] for row in rows]
+        assert shared == [size == 16] * 2
+        for row, path in zip(rows, pictures, strict=True):
+            alone = api.predict(api.load(tiny_classifier), path)
+            label = row["prediction"]["labels"][0]
+            assert label["label"] == alone.labels[0][0]
+            assert label["probability"] == pytest.approx(alone.labels[0][1], abs=1e-5)
 
 
 # One picture in several models.

@@ -49,15 +49,15 @@ def _name(
     pen: ImageDraw.ImageDraw, name: str, box: Place, size: tuple[int, int], taken: list[Place]
 ) -> None:
     """The name above its part, below or within it, where no other name stands; else nowhere."""
-    room = min(size[0] - 12, max(box[2] - box[0], _ROOM * DPI))
+    room = min(size[0] - 12.0, max(box[2] - box[0], _ROOM * DPI))
     name = fitted(name, room / DPI, _POINTS, "Bold")
     shown = list(runs(name, _POINTS * DPI / 72, "Bold"))
     width = round(sum(font.getlength(part) for part, font in shown)) + 6
     height = round(_POINTS * DPI / 72) + 4
     across = box[0], box[2] - width
     down = box[1] - height - 4, box[3] + 4, box[1] + 4, box[3] - height - 4
-    for left, upper in product(across, down):
-        x = max(0, min(left, size[0] - width - 1))
+    for start, upper in product(across, down):
+        x = max(0, min(start, size[0] - width - 1))
         y = max(0, min(upper, size[1] - height - 1))
         place = (x, y, x + width, y + height)
         if not any(_meet(place, other) for other in taken):

@@ -11,12 +11,12 @@ from vitmap.dataset.entries import Entry
 from vitmap.errors import InputError, ModelError, UnsupportedModel, UsageError, VitmapError
 from vitmap.images import Photo, read_photo
 from vitmap.maps import Prediction, Source
-from vitmap.methods.attention import check_query, predict
+from vitmap.methods.attention import check_query
 from vitmap.models.backbone import Backbone
 from vitmap.models.load import load
 from vitmap.render.colormap import palette
 from vitmap.render.heads import display_name
-from vitmap.run.compare_labels import Verdict, unknown_label, verdict_of
+from vitmap.run.compare_labels import Naming, unknown_label, verdict_of
 from vitmap.run.compare_names import model_names, picture_names
 from vitmap.run.compare_row import ComparedRow, look_at
 from vitmap.run.compare_settings import CompareSettings, check_count, label_for
@@ -99,9 +99,9 @@ def _across_pictures(
         label = label_for(settings.labels, number)
         try:
             photo = read_photo(path)
-            said = _said(lineup.classifier, photo, label, why)
-            entry = places.get(path)
-            rows.append(look_at(lineup.maps, photo, settings, name=name, said=said, entry=entry))
+            naming, entry = Naming(lineup.classifier, label, why), places.get(path)
+            row = look_at(lineup.maps, photo, settings, name=name, naming=naming, entry=entry)
+            rows.append(row)
         except Exception as error:
             failed.append(Failure(str(path), failure_of(path, error)))
         seen()
@@ -147,8 +147,8 @@ def _in_model(
     check_asked(model, settings, len(settings.models))
     classifier = model if model.labels is not None else None
     why = "no classifier" if asked.classify else ""
-    said = _said(classifier, photo, label_for(settings.labels, 0), why)
-    row = look_at(model, photo, settings, name=shown, said=said, entry=entry)
+    naming = Naming(classifier, label_for(settings.labels, 0), why)
+    row = look_at(model, photo, settings, name=shown, naming=naming, entry=entry)
     return row, set((model.labels or {}).values())
 
 
@@ -173,19 +173,6 @@ def _check_labels(classifier: Backbone | None, labels: Sequence[str]) -> None:
     for label in labels:
         if verdict_of(stub, label, classes).right is None:
             raise unknown_label(label, classes, f"{display_name(classifier.name)} knows")
-
-
-Saying = tuple[Prediction | str, Verdict | None]
-
-
-def _said(classifier: Backbone | None, photo: Photo, label: str | None, why: str) -> Saying:
-    """What the classifier calls the photo, and whether that is right; else why there is none."""
-    if classifier is None or classifier.labels is None:
-        return why, None
-    prediction = predict(classifier, photo)
-    if label is None:
-        return prediction, None
-    return prediction, verdict_of(prediction, label, classifier.labels.values())
 
 
 def _failure_of(name: str, error: Exception) -> VitmapError:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from vitmap.errors import UsageError
 from vitmap.maps import Prediction
+from vitmap.models.backbone import Backbone
 
 _LISTED = 5  # near names that an error lists: of a thousand classes nobody wants them all
 
@@ -23,6 +24,21 @@ class Verdict:
         if self.right is None:
             return f"has no class {self.label!r}"
         return "correct" if self.right else f"wrong: it is {self.label}"
+
+
+@dataclass(frozen=True, eq=False)
+class Naming:
+    """Who names a picture, and what it is said to show; `why` nobody does."""
+
+    classifier: Backbone | None
+    label: str | None
+    why: str
+
+    def verdict(self, prediction: Prediction | None) -> Verdict | None:
+        """Whether the classifier is right, where both sides have said something."""
+        if self.label is None or prediction is None or self.classifier is None:
+            return None
+        return verdict_of(prediction, self.label, (self.classifier.labels or {}).values())
 
 
 def names_of(label: str) -> set[str]:

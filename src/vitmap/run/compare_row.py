@@ -12,13 +12,13 @@ from vitmap.dataset import Sample, truth_mask
 from vitmap.dataset.entries import Entry
 from vitmap.images import Photo
 from vitmap.maps import AttentionMaps, PatchMap, Prediction, Source
-from vitmap.methods.attention import look
 from vitmap.methods.distance import MeanDistance
+from vitmap.methods.seeing import see
 from vitmap.models.backbone import Backbone
 from vitmap.query import Query
 from vitmap.rank.agreement import agreement
 from vitmap.rank.on_part import OnPart
-from vitmap.run.compare_labels import Verdict
+from vitmap.run.compare_labels import Naming, Verdict
 from vitmap.run.compare_numbers import Numbers, numbers_of, parts_of
 from vitmap.run.compare_settings import CompareSettings, cells_of
 
@@ -57,7 +57,7 @@ def look_at(
     settings: CompareSettings,
     *,
     name: str,
-    said: tuple[Prediction | str, Verdict | None],
+    naming: Naming,
     entry: Entry | None,
 ) -> ComparedRow:
     """The row of one photo in one model.
@@ -65,7 +65,7 @@ def look_at(
     Raises what `attend` raises, and InputError for parts that do not fit the photo.
     """
     outlines = _outlines(photo, entry)
-    maps, distances = _attend(model, photo, settings)
+    maps, distances, prediction = _attend(model, photo, settings, naming.classifier)
     cells = cells_of(maps, settings.maps)
     kept = np.stack([cell.keep_mass(settings.maps.threshold) for cell in cells])
     means = np.array([_over(distances, maps, cell) for cell in cells])
@@ -81,25 +81,27 @@ def look_at(
         query=maps.query,
         numbers=numbers_of(cells, kept, means),
         agreement=agreement(kept),
-        prediction=said[0],
-        verdict=said[1],
+        prediction=prediction or naming.why,
+        verdict=naming.verdict(prediction),
         parts=parts_of(cells, kept, _joined(outlines)),
         outlines=tuple((label, _shrunk(mask, small.size)) for label, mask in outlines),
     )
 
 
 def _attend(
-    model: Backbone, photo: Photo, settings: CompareSettings
-) -> tuple[AttentionMaps, Float[np.ndarray, "layer head"]]:
-    """The maps, and how far every head looks; a pooling head's query has no place to look from."""
+    model: Backbone, photo: Photo, settings: CompareSettings, classifier: Backbone | None
+) -> tuple[AttentionMaps, Float[np.ndarray, "layer head"], Prediction | None]:
+    """The maps, how far every head looks (a pooling query has no place to look from), the label."""
     asked = settings.maps
     view = model.view(photo.size, asked.size, asked.fit)
     pixels = model.pixels(photo, view)
     far = MeanDistance(len(model.prefix), view)
-    ((maps,),), _ = look(model, [(photo, view)], pixels, asked.layer, [asked.query], also=far)
+    maps, prediction = see(
+        model, classifier, photo, view, pixels, asked.layer, asked.query, also=far
+    )
     nowhere = np.full(maps.heads, np.nan)
     found = [far.pixels[n].numpy() if n in far.pixels else nowhere for n in maps.layers]
-    return maps, np.stack(found)
+    return maps, np.stack(found), prediction
 
 
 def _over(distances: Float[np.ndarray, "layer head"], maps: AttentionMaps, cell: PatchMap) -> float:

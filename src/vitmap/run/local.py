@@ -16,7 +16,8 @@ from vitmap.export.tensors import read_maps, write_maps
 from vitmap.geometry import View
 from vitmap.images import Photo, read_photo
 from vitmap.maps import AttentionMaps, PatchMap, Prediction
-from vitmap.methods.attention import check_query, classify, look
+from vitmap.methods.attention import check_query
+from vitmap.methods.seeing import see
 from vitmap.models.backbone import Backbone
 from vitmap.rank.recipe import Recipe, read_recipe
 from vitmap.render.colormap import palette
@@ -166,17 +167,14 @@ class Run:
     def _look(
         self, photo: Photo, view: View, pixels: torch.Tensor
     ) -> tuple[AttentionMaps, Prediction | str]:
-        """The maps and the label: one forward where both models and both inputs are the same."""
-        model, classifier, layers = self.lineup.maps, self.lineup.classifier, self.settings.layer
-        queries = [self.settings.query]
-        if classifier is None:
-            ((maps,),), _ = look(model, [(photo, view)], pixels, layers, queries)
-            asked = self.settings.classify
-            return maps, "no classifier in reach" if asked else "label not asked for"
-        own = classifier.classifier_pixels(photo)
-        shared = self.lineup.one_model and torch.equal(own, pixels)
-        ((maps,),), logits = look(model, [(photo, view)], pixels, layers, queries, logits=shared)
-        return maps, classify(classifier, own, None if logits is None else logits[0])
+        """The maps, and the label or why there is none."""
+        models, asked = self.lineup, self.settings
+        maps, prediction = see(
+            models.maps, models.classifier, photo, view, pixels, asked.layer, asked.query
+        )
+        if prediction is None:
+            return maps, "no classifier in reach" if asked.classify else "label not asked for"
+        return maps, prediction
 
     def _cells(self, maps: AttentionMaps) -> list[PatchMap]:
         rows = maps.cells(self.settings.head, self.settings.reduce)
