@@ -115,8 +115,7 @@ def _figure(value: float) -> str:
 
 
 def _legend(page: Page, y: float, colormap: str) -> None:
-    colors = palette(colormap)[:LEVELS]
-    ramp = np.linspace(0, LEVELS - 1, dots(_BAR)).round().astype(int)
-    page.picture(_MARGIN, y, np.repeat(colors[ramp][None], dots(0.13), axis=0))
+    colors = palette(colormap)
+    page.ramp(_MARGIN, y, _BAR, 0.13, colors)
     page.text(_MARGIN, y + 0.27, "0: no patch in common", size=7)
     page.text(_MARGIN + _BAR, y + 0.27, "1: the same", size=7, align="right")

@@ -106,9 +106,8 @@ def draw_cells(page: Page, x: float, y: float, grid: Grid, table: CellTable) -> 
 def draw_legend(page: Page, x: float, y: float, width: float, table: CellTable) -> None:
     """The colours from the lowest to the highest cell, in words too, and where uniform lies."""
     low, high = limits(table.values)
-    colors = palette()[:LEVELS]
-    ramp = np.linspace(0, LEVELS - 1, dots(width)).round().astype(int)
-    page.picture(x, y, np.repeat(colors[ramp][None], dots(_BAR), axis=0))
+    colors = palette()
+    page.ramp(x, y, width, _BAR, colors)
     y_words = y + _BAR + 0.13
     page.text(x, y_words, f"{table.shown(low)}  {table.low}", size=6.5)
     page.text(

@@ -26,8 +26,7 @@ def draw_legend(
     """The bar for all rows; where every row has an end of its own, it is named beside the row."""
     y += 0.02
     colors = palette(colormap)
-    ramp = np.linspace(0, len(colors) - 2, dots(_BAR)).round().astype(int)
-    page.picture(x, y, np.repeat(colors[ramp][None], dots(0.13), axis=0))
+    page.ramp(x, y, _BAR, 0.13, colors)
     far = x + _BAR
     if any(scale.upper is None for scale in scales):
         page.text(x, y + 0.27, "own minimum", size=7)

@@ -99,8 +99,7 @@ def draw_defects(
 
 def _legend(page: Page, y: float, scale: Scale, anomaly: np.ndarray, colormap: str) -> None:
     bar, colors, upper = 2.6, palette(colormap), scale.limits(anomaly)[1]
-    ramp = np.linspace(0, len(colors) - 2, dots(bar)).round().astype(int)
-    page.picture(_MARGIN, y, np.repeat(colors[ramp][None], dots(0.13), axis=0))
+    page.ramp(_MARGIN, y, bar, 0.13, colors)
     page.text(_MARGIN, y + 0.27, "0", size=7)
     page.text(_MARGIN + bar, y + 0.27, f"{upper:.3g}", size=7, align="right")
     above = int((anomaly > np.float32(upper)).sum())

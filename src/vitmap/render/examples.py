@@ -114,8 +114,7 @@ def _row(
 def _legend(page: Page, x: float, y: float, column: Column, wide: float, colormap: str) -> None:
     bar = min(wide, 1.7)
     colors = palette(colormap)
-    ramp = np.linspace(0, len(colors) - 2, dots(bar)).round().astype(int)
-    page.picture(x, y, np.repeat(colors[ramp][None], dots(0.11), axis=0))
+    page.ramp(x, y, bar, 0.11, colors)
     low, high = column.scale.lower, column.scale.upper
     page.text(x, y + 0.24, f"{low:.3g}", size=7)
     page.text(x + bar, y + 0.24, f"{high:.3g}", size=7, align="right")

@@ -165,8 +165,7 @@ def _legend(
     page: Page, scale: Scale, cells: Sequence[PatchMap], notes: Sequence[str], colormap: str
 ) -> None:
     y, bar, colors = page.height - _footer(notes, page.width) + 0.24, 2.6, palette(colormap)
-    ramp = np.linspace(0, len(colors) - 2, dots(bar)).round().astype(int)
-    page.picture(_MARGIN, y, np.repeat(colors[ramp][None], dots(0.13), axis=0))
+    page.ramp(_MARGIN, y, bar, 0.13, colors)
     x = _MARGIN + bar
     if scale.upper is None:
         page.text(_MARGIN, y + 0.27, "own minimum", size=7)

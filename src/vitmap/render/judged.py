@@ -84,8 +84,7 @@ def draw_judged(judged: Judged, colormap: str = DEFAULT, upsample: str = "neares
 
 def _legend(page: Page, y: float, judged: Judged, colormap: str) -> None:
     colors, bar = palette(colormap), 2.2
-    ramp = np.linspace(0, len(colors) - 2, dots(bar)).round().astype(int)
-    page.picture(_MARGIN, y, np.repeat(colors[ramp][None], dots(0.12), axis=0))
+    page.ramp(_MARGIN, y, bar, 0.12, colors)
     low, high = judged.scale.limits(judged.heat)
     page.text(_MARGIN, y + 0.26, f"{low:.3g}", size=7)
     page.text(_MARGIN + bar, y + 0.26, f"{high:.3g}", size=7, align="right")

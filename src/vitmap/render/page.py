@@ -30,6 +30,13 @@ class Page:
         """Pixels as they are, one a dot, with their upper left corner at (x, y)."""
         self._paper.paste(Image.fromarray(pixels), (dots(x), dots(y)))
 
+    def ramp(
+        self, x: float, y: float, width: float, height: float, colors: UInt8[np.ndarray, "color 3"]
+    ) -> None:
+        """A legend's bar: a palette's colours from left to right, but for the last, the mark."""
+        steps = np.linspace(0, len(colors) - 2, dots(width)).round().astype(int)
+        self.picture(x, y, np.repeat(colors[steps][None], dots(height), axis=0))
+
     def frame(self, x: float, y: float, width: float, height: float) -> None:
         """An empty box, dark within light, to be seen on any photo."""
         corner, far = (dots(x), dots(y)), (dots(x + width), dots(y + height))

@@ -149,8 +149,7 @@ def _thumbnails(
         over = (dots(grid.tall) - 1 - pixels.shape[0]) / 2 / DPI
         page.picture(x + left + beside, y + above + top + over, colors[scale.levels(pixels)])
     y += above + grid.height + 0.10
-    ramp = np.linspace(0, len(colors) - 2, dots(grid.width)).round().astype(int)
-    page.picture(x, y, np.repeat(colors[ramp][None], dots(0.11), axis=0))
+    page.ramp(x, y, grid.width, 0.11, colors)
     page.text(x, y + 0.24, "0", size=6.5)
     text = f"{upper:.3g} × uniform; hotter is pink"
     page.text(x + grid.width, y + 0.24, text, size=6.5, align="right")

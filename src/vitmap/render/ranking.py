@@ -162,8 +162,7 @@ def _legend(
     sheet: RankingSheet,
     colors: UInt8[np.ndarray, "256 3"],
 ) -> None:
-    ramp = np.linspace(0, len(colors) - 2, dots(2.0)).round().astype(int)
-    page.picture(_MARGIN, y, np.repeat(colors[ramp][None], dots(0.12), axis=0))
+    page.ramp(_MARGIN, y, 2.0, 0.12, colors)
     chance = " (chance)" if sheet.chance is not None else ""
     page.text(_MARGIN, y + 0.26, f"{limits[0]:g}{chance}", size=7)
     page.text(_MARGIN + 2.0, y + 0.26, f"{limits[1]:.3g}", size=7, align="right")
