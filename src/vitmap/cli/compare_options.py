@@ -44,7 +44,8 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         nargs="+",
         default=[],
         metavar="NAME",
-        help="one picture in these models or checkpoints, such as the epochs of a training",
+        help="one picture, named before, in these models or checkpoints, such as the epochs of a "
+        "training",
     )
     group.add_argument("--classifier", metavar="NAME", help="the model that gives the label")
     group.add_argument(
