@@ -34,7 +34,7 @@ def test_the_wheels_are_found_where_the_page_says(
         line for _, block in blocks_of(PAGE) for line in block.splitlines() if "--parts" in line
     )
     said = run_line(line, capsys)
-    assert re.search(r"^  wheel: L5 H5 ", said, flags=re.MULTILINE)
+    assert re.search(r"^ +wheel: L5 H5 ", said, flags=re.MULTILINE)
     (table,) = workplace.glob("outputs/compare/*/parts.csv")
     rows = list(csv.DictReader(table.read_text(encoding="utf-8-sig").splitlines()))
     assert {row["part"] for row in rows} == {"wheel", "window", "handle", "rim"}
