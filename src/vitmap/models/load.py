@@ -85,6 +85,19 @@ def load_default(*, precision: str = "fp32", device: str = "auto") -> tuple[Back
         return embedded, f"The embedded model draws the maps. {error}"
 
 
+def load_maps_model(
+    name: str | None, *, precision: str = "fp32", device: str = "auto"
+) -> tuple[Backbone, tuple[str, ...]]:
+    """The model that draws the maps, without a classifier, and what is to be said of it.
+
+    `None` is the default one. Raises what `load` and `load_default` raise.
+    """
+    if name is not None:
+        return load(name, precision=precision, device=device, classify=False), ()
+    model, remark = load_default(precision=precision, device=device)
+    return model, (remark,) if remark else ()
+
+
 def require_classifier(backbone: Backbone) -> Backbone:
     """The same backbone; raises UnsupportedModel where it cannot name what it sees."""
     if backbone.labels is None:

@@ -12,7 +12,7 @@ from vitmap.errors import InputError, PictureError
 from vitmap.images import Photo, read_photo
 from vitmap.methods.attention import check_query
 from vitmap.models.backbone import Backbone
-from vitmap.models.load import load, load_default
+from vitmap.models.load import load_maps_model
 from vitmap.query import Query
 from vitmap.render.heads import display_name
 from vitmap.report.explore import Page, write_explorer
@@ -38,18 +38,16 @@ class Explored:
 def load_model(settings: ExploreSettings) -> tuple[Backbone, tuple[str, ...]]:
     """The model, and what is to be said of it. Raises ModelError, UsageError."""
     settings.check()
-    given = {"precision": settings.precision, "device": settings.device}
-    if settings.model is None:
-        model, remark = load_default(**given)
-    else:
-        model, remark = load(settings.model, classify=False, **given), None
+    model, remarks = load_maps_model(
+        settings.model, precision=settings.precision, device=settings.device
+    )
     if settings.query is not None:
         # The pooling query asks after the last layer; the page has it whatever layers it holds.
         pools = Query.parse(settings.query).kind == "pool"
         check_query(model, settings.query, -1 if pools else "all")
     select(settings.layer or "all", model.depth, "layer")
     model.view((100, 100), settings.size, settings.fit)
-    return model, (remark,) if remark else ()
+    return model, remarks
 
 
 def explore(

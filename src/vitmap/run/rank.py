@@ -17,7 +17,7 @@ from vitmap.errors import InputError, UsageError
 from vitmap.mass import check_share
 from vitmap.methods.attention import check_query
 from vitmap.models.backbone import SIZE, Backbone
-from vitmap.models.load import load, load_default
+from vitmap.models.load import load_maps_model
 from vitmap.query import Query
 from vitmap.rank.answer import calibrate, evidence_of, left_out, of_rows, one_cell, raw_of
 from vitmap.rank.candidates import RAW
@@ -85,14 +85,12 @@ class Found:
 def load_model(settings: RankSettings) -> tuple[Backbone, tuple[str, ...]]:
     """The model that is ranked, and what is to be said of it. Raises ModelError, UsageError."""
     settings.check()
-    given = {"precision": settings.precision, "device": settings.device}
-    if settings.model is None:
-        model, remark = load_default(**given)
-    else:
-        model, remark = load(settings.model, classify=False, **given), None
+    model, remarks = load_maps_model(
+        settings.model, precision=settings.precision, device=settings.device
+    )
     check_query(model, settings.query, "all")
     model.view((100, 100), settings.size, settings.fit)
-    return model, (remark,) if remark else ()
+    return model, remarks
 
 
 def rank_pictures(
