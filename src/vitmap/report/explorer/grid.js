@@ -63,7 +63,7 @@ function cellOf(place, head, shown) {
 }
 
 // Cells as large as lets the whole grid be seen, with what is said of the marks beside or below it.
-const FINDER = 224;
+const [FINDER, LEAST] = [224, 34]; // pixels: its width, and that of a cell where there is room
 function sizeGrid() {
   const shown = gridPhotos();
   const heads = headsOf(state.queries[0]);
@@ -74,12 +74,16 @@ function sizeGrid() {
   const sized = (taken, below) => {
     const across = ($("body").clientWidth - taken - 42) / heads - 3 - 2 * (shown.length - 1);
     const down = wide ? (Math.max(560, window.innerHeight) - top - 24 - below) / lines - 3 : 90;
-    return Math.max(14, Math.min(across / aspects, down, 110));
+    // A grid of many layers is rather scrolled than drawn with maps in which nothing can be seen.
+    const least = Math.min(across / aspects, LEAST / Math.max(aspects, Math.sqrt(aspects)));
+    return [Math.max(14, least, Math.min(across / aspects, down, 160)), least > down];
   };
-  const [beside, below] = [wide ? sized(FINDER + 14, 46) : 0, sized(0, 236)];
+  const [[beside], [below, scrolls]] = [wide ? sized(FINDER + 14, 46) : [0], sized(0, 262)];
   const height = Math.max(beside, below);
   $("body").classList.toggle("beside", beside >= below);
+  $("body").classList.toggle("scrolls", wide && scrolls && beside < below); // else it would be out of sight
   $("grid").style.setProperty("--h", `${height.toFixed(2)}px`);
+  $("grid").style.setProperty("--across", aspects); // print makes the cells anew
   $("grid").classList.toggle("small", height * aspects < 44 || height < 26);
 }
 
@@ -139,6 +143,8 @@ function drawChosen() {
 }
 
 // Which head looks at the marked parts: the mean over the photos that have any, the highest first.
+// Heads whose map carries a mark stand apart: a sink on a wheel may be chance. Those that lie on the
+// part no more than an even spread would are named by none.
 function looks() {
   const marked = photos.filter((photo) => state.boxes[photo.i].length);
   const parts = marked.map((photo) => partOf(photo, state.boxes[photo.i]));
@@ -147,20 +153,25 @@ function looks() {
   const found = places.flatMap((place) => Array.from({ length: headsOf(state.queries[0]) }, (_, head) => {
     const each = marked.map((photo, n) => lookAt(patchesOf(photo, rowOf(photo, state.queries[photo.i], place, head)), parts[n]));
     const mean = (name) => each.reduce((sum, one) => sum + one[name], 0) / each.length;
-    return { place, head, times: mean("times"), share: mean("share") };
+    const alarms = marked.flatMap((photo) => alarmsOf(photo, rowOf(photo, state.queries[photo.i], place, head), state.queries[photo.i]));
+    return { place, head, times: mean("times"), share: mean("share"), alarms };
   }));
-  return { marked, parts, order: found.sort((a, b) => b.times - a.times) };
+  found.sort((a, b) => b.times - a.times);
+  const [clear, doubtful] = [found.filter(({ alarms }) => !alarms.length), found.filter(({ alarms }) => alarms.length)];
+  const best = clear.filter(({ times }) => times > 1).slice(0, BEST);
+  const least = best.length < BEST ? 1 : best[BEST - 1].times; // a doubtful one is named where it would have stood among them
+  return { marked, parts, all: found, best, doubtful: doubtful.filter(({ times }) => times > least).slice(0, DOUBTFUL) };
 }
 
-const BEST = 6;
+const [BEST, DOUBTFUL] = [6, 3];
 function drawLooks() {
   const found = looks();
-  const ranks = new Map(found ? found.order.map((one, n) => [`${one.place} ${one.head}`, { ...one, n: n + 1 }]) : []);
+  const ranks = new Map(found ? found.all.map((one) => [`${one.place} ${one.head}`, { ...one, n: found.best.indexOf(one) + 1 }]) : []);
   for (const { place, head, button, look, rank } of cells) {
     const one = ranks.get(`${place} ${head}`);
     look.textContent = one ? `${one.times.toFixed(one.times < 9.95 ? 1 : 0)}×` : "";
-    rank.textContent = one && one.n <= BEST ? String(one.n) : "";
-    button.setAttribute("aria-label", one ? `${button.dataset.name}; looks at the part ${short(one.times, 2)} times uniform, place ${one.n}` : button.dataset.name);
+    rank.textContent = one?.n ? String(one.n) : "";
+    button.setAttribute("aria-label", one ? `${button.dataset.name}; looks at the part ${short(one.times, 2)} times uniform${one.n ? `, place ${one.n}` : ""}` : button.dataset.name);
   }
   $("grid").classList.toggle("ranked", Boolean(found));
   sayLooks(found);

@@ -158,7 +158,7 @@ function drawControls() {
   $("queries").replaceChildren(...chips);
   if (focused) chips.find((made) => made.dataset.query === focused)?.focus();
   $("threshold").value = 100 * state.keep;
-  $("threshold-said").textContent = percent(state.keep);
+  $("threshold-said").textContent = held();
   $("opacity").value = 100 * state.opacity;
   $("opacity-said").textContent = percent(state.opacity);
   for (const name of ["show", "colormap", "scale"]) $(name).value = state[name];

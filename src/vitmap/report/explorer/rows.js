@@ -3,10 +3,11 @@ const answers = new Map(); // photo and query → rows, the latest last
 const ANSWERS = 12;
 
 const isPatch = (query) => query.startsWith("patch:");
+const POINT = /^patch:(\d{1,9}(?:\.\d{1,9})?),(\d{1,9}(?:\.\d{1,9})?)$/;
 
 // The patch under a point of the photo, in the photo's pixels.
 function patchOf(photo, query) {
-  const [x, y] = query.slice(6).split(",").map(Number);
+  const [x, y] = (POINT.exec(query) || []).slice(1).map(Number);
   const [[width, height], [gx, gy]] = [photo.size, photo.grid];
   if (!(x >= 0 && y >= 0 && x < width && y < height)) return null;
   return [Math.floor((y * gy) / height), Math.floor((x * gx) / width)];

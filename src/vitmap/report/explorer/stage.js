@@ -221,6 +221,9 @@ function gestures(photo) {
     if (drags) keepMark(event.shiftKey || event.pointerType === "touch"); // a finger has no Shift
     else if (!marking) ask(photo, queryAt(photo, ...patch));
   });
-  canvas.addEventListener("pointercancel", () => { start = null; });
+  canvas.addEventListener("pointercancel", () => {
+    if (start?.drags) stopMarking();
+    start = null;
+  });
   canvas.addEventListener("pointerleave", () => ($("under").textContent = ""));
 }

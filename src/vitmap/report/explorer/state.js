@@ -1,5 +1,6 @@
 // State: what is shown; it stands in the address, so that a link brings it back.
 const SHOWS = ["outline", "cut-out", "nothing"];
+const PARTS = 50; // marks that an address may bring, of a photo
 const plain = () => ({
   place: about.layers.length - 1,
   head: 0,
@@ -42,7 +43,7 @@ function fromHash(text) {
     const query = fields.get(`query${i}`);
     if (query && knows(photo, query)) found.queries[i] = query;
     const boxes = (fields.get(`part${i}`) || "").split("_").filter((box) => /^\d+-\d+-\d+-\d+$/.test(box));
-    found.boxes[i] = boxes.map((box) => box.split("-").map(Number)).filter((box) => fits(photo, box));
+    found.boxes[i] = boxes.map((box) => box.split("-").map(Number)).filter((box) => fits(photo, box)).slice(0, PARTS);
   });
   const share = (name, least) => {
     const value = Number.parseFloat(fields.get(name));

@@ -1,6 +1,7 @@
 // Words: what is seen, in sentences with numbers.
 const short = (value, digits = 3) => String(Number(Number(value).toPrecision(digits)));
-const percent = (share) => `${short(100 * share, share >= 0.1 ? 2 : 1)} %`;
+const percent = (share) => `${short(100 * share, share >= 0.1 ? 2 : 1)}\u00a0%`;
+const held = () => `${short(100 * state.keep, 4)}\u00a0%`; // as it was asked for, not rounded
 const rounded = (value) => String(Number(value.toFixed(1)));
 
 function nameOf(query) {
@@ -25,7 +26,7 @@ function sentence(photo, { query, row, values, mask }) {
   const patches = mask.reduce((sum, is) => sum + is, 0);
   const first = photo.prefix.length ? `; ${percent(total(row.subarray(0, photo.prefix.length)))} of all mass is on ${photo.prefix.join(", ")}` : "";
   return `What ${nameOf(query)} attends to in ${cellWords(query)} (${labelOf(query)}). Hottest: ${short(values[peak] * values.length, 2)}× uniform at x ${x}, y ${y} px. ` +
-    `${patches} of ${values.length} patches ${patches === 1 ? "holds" : "hold"} ${percent(state.keep)} of the mass on patches${first}.`;
+    `${patches} of ${values.length} patches ${patches === 1 ? "holds" : "hold"} ${held()} of the mass on patches${first}.`;
 }
 
 function sayFound() {
@@ -56,6 +57,9 @@ function sayUnder(photo, [row, column]) {
 
 const viewOfCached = (photo) => ({ values: patchesOf(photo, rowOf(photo, state.queries[photo.i], state.place, headOf(state.queries[photo.i]))) });
 
+// Why a head with a mark is no answer yet.
+const DOUBTS = { sink: "one patch only, may be chance", border: "looks along the edge of the photo", prefix: "little of it is on the photo at all" };
+
 function sayLooks(found) {
   $("clear").hidden = !found;
   if (!found) {
@@ -63,25 +67,30 @@ function sayLooks(found) {
     $("best").replaceChildren();
     return;
   }
-  const { marked, parts, order } = found;
+  const { marked, parts, best, doubtful } = found;
   const places = marked.map((photo, n) => `${parts[n].length} of ${photo.grid[0] * photo.grid[1]} patches${photos.length > 1 ? ` of ${"AB"[photo.i]}` : ""}`);
   const asks = [...new Set(marked.map((photo) => nameOf(state.queries[photo.i])))].join(" and ");
   const over = marked.length > 1 ? "the mean over both photos" : photos.length > 1 ? `photo ${"AB"[marked[0].i]} alone` : "this photo alone";
   $("finder-said").textContent = `The marks cover ${places.join(" and ")}; ${asks} asks. This is ${over}, and no evidence by itself: see whether it holds on others.`;
-  $("best").replaceChildren(...order.slice(0, BEST).map(({ place, head, times, share }, n) => {
-    const line = element("li");
-    const button = element("button", "", "");
-    button.type = "button";
-    button.dataset.place = place;
-    button.dataset.head = head;
-    const label = labelOf(state.queries[0], place, head);
-    button.append(element("b", "number", String(n + 1)), element("b", "", label), ` looks here: ${short(times, 2)}×, ${percent(share)} of its mass`);
-    const alarms = marked.flatMap((photo) => alarmsOf(photo, rowOf(photo, state.queries[photo.i], place, head), state.queries[photo.i]).map(({ mark }) => mark));
-    if (alarms.length) button.append(element("small", "", [...new Set(alarms)].join(", ")));
-    button.addEventListener("click", () => choose(place, head));
-    line.append(button);
-    return line;
-  }));
+  const lines = best.map((one, n) => lineOf(one, String(n + 1)));
+  if (!best.length) lines.push(element("li", "apart quiet", "No head without a mark looks here more than an even spread would."));
+  if (doubtful.length) lines.push(element("li", "apart quiet", "These look here too, but their map carries a mark:"), ...doubtful.map((one) => lineOf(one, "")));
+  $("best").replaceChildren(...lines);
+}
+
+function lineOf({ place, head, times, share, alarms }, number) {
+  const line = element("li", number ? "" : "doubtful");
+  const button = element("button");
+  button.type = "button";
+  if (number) button.append(element("b", "number", number));
+  button.append(element("b", "", labelOf(state.queries[0], place, head)), ` looks here: ${short(times, 2)}×, ${percent(share)} of its mass`);
+  for (const kind of Object.keys(DOUBTS).filter((name) => alarms.some((alarm) => alarm.kind === name))) {
+    const marks = alarms.filter((alarm) => alarm.kind === kind).map(({ mark }) => mark);
+    button.append(element("small", "", `${MARKS[kind]} ${[...new Set(marks)].join(", ")}: ${DOUBTS[kind]}`));
+  }
+  button.addEventListener("click", () => choose(place, head));
+  line.append(button);
+  return line;
 }
 
 function sayScale() {
