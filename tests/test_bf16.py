@@ -56,6 +56,17 @@ def test_rows_of_one_layer_come_the_same_with_others_or_alone(tiny_backbone: Pat
     assert not model.products.wide
 
 
+@pytest.mark.parametrize("name", ["deit-tiny", "dinov2-small-saliency"])
+def test_a_late_layer_is_the_same_alone_on_real_weights(name: str, shared: Path) -> None:
+    """What a layer is made of must not depend on which other layers are looked at."""
+    model = vitmap.load(shared / "models" / name, precision="bf16")
+    photo = read_photo(shared / "pictures" / "dog.jpg")
+    every = vitmap.attend(model, photo, "all", size=224)
+    for layer in (5, 11):
+        alone = vitmap.attend(model, photo, layer, size=224)
+        np.testing.assert_array_equal(alone.values[0], every.values[layer])
+
+
 def test_linear_layers_alone_are_halved() -> None:
     network = halve(tiny.build("vit"))
     dtypes = {name: parameter.dtype for name, parameter in network.named_parameters()}

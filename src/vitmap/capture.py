@@ -64,7 +64,10 @@ class _Capture(TorchFunctionMode):
         self._hooks: list[Any] = []
 
     def __enter__(self) -> _Capture:
-        for place in self._wanted:
+        # In bf16 every layer is watched: what its queries are made in must not depend on whose rows
+        # are wanted, or a layer's rows would be others when it is looked at alone.
+        watched = self._wanted if self._products is None else range(len(self._layers))
+        for place in watched:
             layer = self._layers[place]
             self._hooks.append(layer.register_forward_pre_hook(self._entering(place)))
             self._hooks.append(layer.register_forward_hook(self._leaving, always_call=True))
@@ -103,6 +106,9 @@ class _Capture(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if self._running is not None and func in _CALLS:
+            if self._running not in self._wanted:
+                self._widen(False)
+                return func(*args, **kwargs)
             self._see(self._running, _CALLS[func](*args, **kwargs))
             if self._complete:
                 return _nothing(func, *args, **kwargs)
