@@ -26,7 +26,7 @@ FIGURES = {
 }
 WHEELS = "12-7-16-11_12-23-16-28"  # patches: top, left, bottom, right
 PAGES = {
-    "explore-wheels": ([CAR], f"cell=L5H5&part0={WHEELS}", (1400, 900)),
+    "explore-wheels": ([CAR], f"cell=L5H5&part0={WHEELS}", (1400, 960)),
     "explore-patch": ([CAR], "cell=L5H0&query0=patch:286,430", (1400, 900)),
     "explore-two": ([CAR, MUG], "cell=L5H2", (1400, 900)),
 }
