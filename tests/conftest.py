@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import numpy as np
@@ -140,6 +141,51 @@ def go(tiny_classifier: Path, tmp_path: Path) -> Callable[..., Path]:
         return tmp_path / out
 
     return going
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium."""
+    from browser import launched
+
+    with launched() as found:
+        yield found
+
+
+@pytest.fixture
+def opening(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Open a page of `vitmap explore`, which must say nothing and ask for nothing outside it."""
+    from browser import Opened
+
+    pages = []
+
+    def opened(path: Path, **options: Any) -> Opened:
+        page = Opened(browser, path, **options)
+        page.page.wait_for_selector("html[data-ready=yes]")
+        pages.append(page)
+        return page
+
+    yield opened
+    for page in pages:
+        assert page.said == [], "no error, no refused resource, no dialog"
+        assert {url.split(":")[0] for url in page.asked} <= {"file", "data", "blob"}
+        page.context.close()
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, list[Path], Path]:
+    """Two photos, one of a hostile name, on one explore page of a model with registers."""
+    from explore_pages import HOSTILE, LANDSCAPE, PORTRAIT, model_of, noise, write
+
+    model, folder = model_of("dinov2_with_registers"), tmp_path_factory.mktemp("explore")
+    paths = [noise(folder / "a.png", LANDSCAPE), noise(folder / HOSTILE, PORTRAIT, 1)]
+    return model, paths, write(model, paths, folder / "pair")
+
+
+@pytest.fixture
+def two(opening: Callable[..., Any], pair: tuple[Any, list[Path], Path]) -> Any:
+    """The page of the two photos, open."""
+    return opening(pair[2])
 
 
 @pytest.fixture(autouse=True)
