@@ -82,7 +82,7 @@ class Opened:
     def _pixel(self, x: float, y: float) -> list[int]:
         return self.page.evaluate(
             """([x, y]) => {
-              const canvas = document.getElementById("canvas");
+              const canvas = document.querySelector("#canvas, #canvas-0");
               const at = [Math.floor(x * canvas.width), Math.floor(y * canvas.height)];
               return [...canvas.getContext("2d").getImageData(...at, 1, 1).data];
             }""",

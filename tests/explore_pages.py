@@ -30,8 +30,8 @@ def noise(path: Path, size: tuple[int, int], seed: int = 0) -> Path:
     return path
 
 
-def model_of(family: str) -> Backbone:
-    return backbone_of(tiny.scale_queries_and_keys(tiny.build(family)))
+def model_of(family: str, **shape: object) -> Backbone:
+    return backbone_of(tiny.scale_queries_and_keys(tiny.build(family, **shape)))
 
 
 def write(model: Backbone, paths: list[Path], out: Path, **settings: Any) -> Path:

@@ -19,10 +19,13 @@ from explore_pages import (
     asked,
     click,
     drag,
+    model_of,
+    noise,
     own_maps,
     patch_query,
     row_of,
     settled,
+    write,
 )
 from vitmap.geometry import View
 from vitmap.images import read_photo
@@ -35,6 +38,11 @@ HASHES = [
     "query0=patch:0x5,1e1&query1=__proto__&colormap=constructor&grid=7&show=%3Cimg%3E",
     "%E0%A4%A&&==&part0=1e99-0-0-0&part9=0-0-1-1&query7=cls&keep=Infinity",
 ]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("explore")
 
 
 def test_a_click_asks_and_the_photos_are_linked(
@@ -202,3 +210,38 @@ def test_nothing_is_cut_off(
             return left >= 0 && right <= innerWidth + 1;
           })""",
     )
+    if width >= 900:
+        tops = [page.page.locator(f"#{name}").bounding_box()["y"] for name in ("gray", "scale")]
+        assert abs(tops[0] - tops[1]) < 20, "the tick is not alone in a line"
+        words = [words.bounding_box()["width"] for words in page.page.locator(".words").all()]
+        assert words[0] > words[1], "as wide as their photos are, the first one lying"
+
+
+@pytest.mark.parametrize("shape", [(20, 160), (160, 20)])
+def test_a_strip_and_all_its_maps_are_seen_whole(
+    shape: tuple[int, int], folder: Path, opening: Callable[..., Opened]
+) -> None:
+    model = model_of("vit", num_attention_heads=6)
+    path = noise(folder / f"{shape[0]}.png", shape)
+    page = opening(write(model, [path], folder / f"strip {shape[0]}"))
+    box = page.page.locator("#canvas-0").bounding_box()
+    assert box["height"] < 900
+    assert box["width"] / box["height"] == pytest.approx(shape[1] / shape[0], rel=0.02)
+    assert asked(
+        page,
+        """(() => {
+      const { scrollWidth, clientWidth } = document.querySelector(".scroll");
+      return scrollWidth <= clientWidth;
+    })()""",
+    )
+    # The tag of a patch at the right edge stands whole within the photo: its orange reaches
+    # further to the left than its patch.
+    view = model.view(read_photo(path).size, 32)
+    rows, columns = view.grid
+    click(page, 0, view, rows // 2, columns - 1)
+    assert page.text("seen").startswith("L2 H0")
+    orange = [
+        page.pixel(1 - left / box["width"], (rows // 2) / rows - 12 / box["height"])
+        for left in (3, 34)
+    ]
+    assert [pixel[:3] for pixel in orange] == [[255, 138, 31]] * 2

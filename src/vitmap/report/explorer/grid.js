@@ -71,12 +71,13 @@ function sizeGrid() {
   const aspects = shown.reduce((sum, { size: [width, height] }) => sum + width / height, 0);
   const wide = window.matchMedia("(min-width: 1001px)").matches;
   const top = $("body").getBoundingClientRect().top + window.scrollY;
+  const flat = Math.min(14, 60 / (aspects / shown.length)); // lower than that only a panorama's
   const sized = (taken, below) => {
     const across = ($("body").clientWidth - taken - 42) / heads - 3 - 2 * (shown.length - 1);
     const down = wide ? (Math.max(560, window.innerHeight) - top - 24 - below) / lines - 3 : 90;
     // A grid of many layers is rather scrolled than drawn with maps in which nothing can be seen.
     const least = Math.min(across / aspects, LEAST / Math.max(aspects, Math.sqrt(aspects)));
-    return [Math.max(14, least, Math.min(across / aspects, down, 160)), least > down];
+    return [Math.max(flat, least, Math.min(across / aspects, down, 160)), least > down];
   };
   const [[beside], [below, scrolls]] = [wide ? sized(FINDER + 14, 46) : [0], sized(0, 262)];
   const height = Math.max(beside, below);
@@ -85,6 +86,7 @@ function sizeGrid() {
   $("grid").style.setProperty("--h", `${height.toFixed(2)}px`);
   $("grid").style.setProperty("--across", aspects); // print makes the cells anew
   $("grid").classList.toggle("small", height * aspects < 44 || height < 26);
+  $("grid").classList.toggle("flat", height < 21); // its two numbers stand side by side
 }
 
 // Limits of colour by the scale's name; those that maps share are worked out once an answer.

@@ -69,9 +69,10 @@ function paint(context, photo, view, [left, top, width, height], ratio) {
     context.drawImage(heatOf(photo, view), left, top, width, height);
   }
   if (state.show !== "nothing") outline(context, view.mask, photo, across, down, ratio);
+  const edges = [left + width, top + height];
   const boxes = [...state.boxes[photo.i], ...(marking?.i === photo.i ? [marking.box] : [])];
-  boxes.forEach((box, n) => drawPart(context, box, n + 1, across, down, ratio));
-  if (isPatch(view.query)) drawAsking(context, patchOf(photo, view.query), across, down, ratio);
+  boxes.forEach((box, n) => drawPart(context, box, n + 1, across, down, edges, ratio));
+  if (isPatch(view.query)) drawAsking(context, patchOf(photo, view.query), across, down, edges, ratio);
   context.restore();
 }
 
@@ -102,16 +103,17 @@ function outline(context, mask, photo, across, down, ratio) {
   stroke(context, path, [["#0009", 2.6], ["#fff", 1.2]], ratio);
 }
 
-function tag(context, text, x, y, ratio) {
+function tag(context, text, x, y, [right, bottom], ratio) {
   context.font = `600 ${11.5 * ratio}px system-ui, sans-serif`;
   const room = context.measureText(text).width + 8 * ratio;
+  [x, y] = [Math.max(0, Math.min(x, right - room)), Math.min(y, bottom - 16 * ratio)]; // at an edge it stays whole
   context.fillStyle = ORANGE;
   context.fillRect(x, y, room, 16 * ratio);
   context.fillStyle = "#1b1206";
   context.fillText(text, x + 4 * ratio, y + 12 * ratio);
 }
 
-function drawPart(context, [top, left, bottom, right], number, across, down, ratio) {
+function drawPart(context, [top, left, bottom, right], number, across, down, edges, ratio) {
   const path = new Path2D();
   const [x, y] = [across(left), down(top)];
   path.rect(x, y, across(right + 1) - x, down(bottom + 1) - y);
@@ -119,16 +121,16 @@ function drawPart(context, [top, left, bottom, right], number, across, down, rat
   context.setLineDash([7 * ratio, 4 * ratio]);
   stroke(context, path, [[ORANGE, 2.4]], ratio);
   context.setLineDash([]);
-  tag(context, `part ${number}`, x, down(bottom + 1) - 16 * ratio, ratio);
+  tag(context, `part ${number}`, x, down(bottom + 1) - 16 * ratio, edges, ratio);
 }
 
-function drawAsking(context, [row, column], across, down, ratio) {
+function drawAsking(context, [row, column], across, down, edges, ratio) {
   const path = new Path2D();
   const [x, y] = [across(column), down(row)];
   path.rect(x, y, across(column + 1) - x, down(row + 1) - y);
   stroke(context, path, [["#000", 6], [ORANGE, 3.6], ["#fff", 1.2]], ratio);
   const above = y - 19 * ratio > down(0);
-  tag(context, "asks", x, above ? y - 19 * ratio : down(row + 1) + 3 * ratio, ratio);
+  tag(context, "asks", x, above ? y - 19 * ratio : down(row + 1) + 3 * ratio, edges, ratio);
 }
 
 function buildPhotos() {
@@ -160,6 +162,9 @@ function buildPhotos() {
   }));
   const aspects = photos.reduce((sum, { size: [width, height] }) => sum + width / height, 0);
   $("photos").style.setProperty("--aspects", aspects);
+  // The words of two photos stand below their own, but not in a column too narrow to read.
+  const columns = photos.map(({ size: [width, height] }) => `minmax(200px, ${width / height}fr)`).join(" ");
+  $("seen").style.setProperty("--columns", photos.length > 1 ? columns : "minmax(0, 1fr)");
 }
 
 function drawPhoto(photo) {
@@ -184,7 +189,7 @@ function drawLegend(photo, { low, high, marks }) {
   }
   context.putImageData(pixels, 0, 0);
   photo.low.textContent = `${short(low)}×`;
-  photo.high.textContent = marks ? `${short(high)}× ▸${photo.ramp.clientWidth > 170 ? " above: marked" : ""}` : `${short(high)}×`;
+  photo.high.textContent = marks ? `${short(high)}× ▸${photo.ramp.clientWidth > 170 ? " more" : ""}` : `${short(high)}×`;
 }
 
 function patchUnder(photo, event) {
