@@ -15,6 +15,7 @@ from explore_pages import (
     LANDSCAPE,
     PORTRAIT,
     asked,
+    click,
     model_of,
     noise,
     own_maps,
@@ -76,6 +77,49 @@ def test_rows_in_the_page_are_the_models_own(
         assert_close(row_of(page, 0, query, 2, 1), matrices[2][1, token], 1e-5)
     start = str(model.default_query((0, 1, 2)))
     assert f"What the {start} attends to in layer 2, head 0 (L2 H0)." in page.text("seen")
+    assert "e-" not in page.text("seen"), "no share that only a computer can read"
+
+
+SMALL = {
+    "one patch": ((8, 8), {}),
+    "four patches": ((16, 16), {}),
+    "a strip": ((4, 36), {}),
+    "one layer with one head": ((16, 16), {"num_hidden_layers": 1, "num_attention_heads": 1}),
+}
+
+
+@pytest.mark.parametrize("case", SMALL)
+def test_the_smallest_grids_and_models_have_a_page(
+    case: str, folder: Path, opening: Callable[..., Opened]
+) -> None:
+    """Its scale and alarms are Python's, and hands on it bring no message."""
+    (height, width), shape = SMALL[case]
+    model = model_of("vit", **shape)
+    size = {"one patch": 4, "a strip": 12}.get(case, 8)
+    path = noise(folder / f"{case}.png", (height, width))
+    page = opening(write(model, [path], folder / case, size=size))
+    maps = api.attend(model, path, "all", query="cls", size=size)
+    assert maps.view.grid == {"one patch": (1, 1), "a strip": (1, 9)}.get(case, (2, 2))
+    cells = [cell for row in maps.cells() for cell in row]
+    marks = asked(
+        page,
+        f"""Array.from({{ length: {len(cells)} }}, (_, n) => vitmap.alarms(
+          0, "cls", Math.floor(n / {model.heads}), n % {model.heads}).map(({{ kind }}) => kind))""",
+    )
+    assert marks == [[alarm.kind for alarm in cell.alarms] for cell in cells]
+    last = model.depth - 1
+    high = asked(page, f"vitmap.limits(0, {last}).high")
+    assert high == pytest.approx(scale_of("image", cells).upper, rel=1e-5)
+    for n, cell in enumerate(cells):
+        row = row_of(page, 0, "cls", *divmod(n, model.heads))
+        assert_close(row[1:], cell.values.ravel(), 1e-5)
+    plural = "" if shape else "s"
+    assert f"{model.depth} layer{plural} × {model.heads} head{plural} ·" in page.text("subtitle")
+    if maps.view.grid[0] == 1:  # the tag of the asking patch has no room above or below it
+        click(page, 0, maps.view, 0, 0)
+        box = page.page.locator("#canvas-0").bounding_box()
+        assert page.pixel(3 / box["width"], 1 - 8 / box["height"])[:3] == [255, 138, 31]
+    page.press("b", "Enter", "Shift+ArrowRight", "m", "s", "t", "ArrowLeft", "ArrowUp", "x", "?")
 
 
 def test_a_pooling_query_asks_after_the_last_layer(

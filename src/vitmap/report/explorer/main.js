@@ -164,7 +164,7 @@ function drawControls() {
   for (const name of ["show", "colormap", "scale"]) $(name).value = state[name];
   $("gray").checked = state.gray;
   $("mark").setAttribute("aria-pressed", Boolean(marking));
-  $("mark").firstChild.textContent = marking ? "Keep the mark " : "Mark a part ";
+  $("mark").firstChild.textContent = marking ? "Keep the part " : "Mark a part ";
   $("mark").lastElementChild.textContent = marking ? "⏎" : "B";
   for (const made of $("shown").children) made.setAttribute("aria-pressed", made.dataset.grid === state.grid);
   sayScale();
@@ -231,9 +231,9 @@ function buildControls() {
 function sayOnce() {
   document.title = `Explore: ${photos.map(({ name }) => name).join(", ")}`;
   $("title").textContent = photos.map(({ name }) => name).join(" and ");
-  const grids = [...new Set(photos.map(({ grid: [gx, gy] }) => `${gx} × ${gy} patches`))].join(" and ");
-  const kept = about.layers.length < about.depth ? `${about.layers.length} of ${about.depth} layers` : `${about.depth} layers`;
-  $("subtitle").textContent = [about.model, `${kept} × ${about.heads} heads`, grids, ...about.remarks].join(" · ");
+  const grids = [...new Set(photos.map(({ grid: [gx, gy] }) => `${gx} × ${gy} ${gx * gy === 1 ? "patch" : "patches"}`))].join(" and ");
+  const kept = about.layers.length < about.depth ? `${about.layers.length} of ${counted(about.depth, "layer")}` : counted(about.depth, "layer");
+  $("subtitle").textContent = [about.model, `${kept} × ${counted(about.heads, "head")}`, grids, ...about.remarks].join(" · ");
   $("caveat").textContent = about.caveat;
   $("exact").textContent = about.exact;
   $("marks").textContent = `Marks on maps: ${Object.keys(MARKS).map((kind) => `${MARKS[kind]} ${BRIEF[kind]}`).join(" · ")}.`;

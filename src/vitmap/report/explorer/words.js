@@ -1,7 +1,8 @@
 // Words: what is seen, in sentences with numbers.
 const short = (value, digits = 3) => String(Number(Number(value).toPrecision(digits)));
-const percent = (share) => `${short(100 * share, share >= 0.1 ? 2 : 1)}\u00a0%`;
+const percent = (share) => `${share > 0 && share < 1e-4 ? "less than 0.01" : short(100 * share, share >= 0.1 ? 2 : 1)}\u00a0%`;
 const held = () => `${short(100 * state.keep, 4)}\u00a0%`; // as it was asked for, not rounded
+const counted = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 const rounded = (value) => String(Number(value.toFixed(1)));
 
 function nameOf(query) {
@@ -71,7 +72,7 @@ function sayLooks(found) {
   const places = marked.map((photo, n) => `${parts[n].length} of ${photo.grid[0] * photo.grid[1]} patches${photos.length > 1 ? ` of ${"AB"[photo.i]}` : ""}`);
   const asks = [...new Set(marked.map((photo) => nameOf(state.queries[photo.i])))].join(" and ");
   const over = marked.length > 1 ? "the mean over both photos" : photos.length > 1 ? `photo ${"AB"[marked[0].i]} alone` : "this photo alone";
-  $("finder-said").textContent = `The marks cover ${places.join(" and ")}; ${asks} asks. This is ${over}, and no evidence by itself: see whether it holds on others.`;
+  $("finder-said").textContent = `The marked parts cover ${places.join(" and ")}; ${asks} asks. This is ${over}, and no evidence by itself: see whether it holds on others.`;
   const lines = best.map((one, n) => lineOf(one, String(n + 1)));
   if (!best.length) lines.push(element("li", "apart quiet", "No head without a mark looks here more than an even spread would."));
   if (doubtful.length) lines.push(element("li", "apart quiet", "These look here too, but their map carries a mark:"), ...doubtful.map((one) => lineOf(one, "")));
@@ -95,5 +96,5 @@ function lineOf({ place, head, times, share, alarms }, number) {
 
 function sayScale() {
   const { name, meaning } = about.scales.find((scale) => scale.name === state.scale);
-  $("meaning").textContent = `Scale ${name}: ${meaning}. Numbers are multiples of uniform attention: 1× is no preference.${name === "cell" ? "" : ` The upper end is the ${about.percentile}th percentile; what lies above it has the mark's colour.`}`;
+  $("meaning").textContent = `Scale ${name}: ${meaning}. Numbers are multiples of uniform attention: 1× is no preference.${name === "cell" ? "" : ` The upper end is the ${about.percentile}th percentile; what lies above it has the colour at the bar's end.`}`;
 }
