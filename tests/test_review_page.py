@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from browser import Opened, launched
+from browser import Opened
 from vitmap.cli import main
 from vitmap.export.finding import Finding, Lost
 from vitmap.geometry import View
@@ -85,12 +85,6 @@ def write(path: Path, sheet: Sheet = SHEET, count: int = COUNT) -> Path:
     cards.append(Lost("broken <i>.png", "broken <i>.png: the file is empty (0 bytes)."))
     write_page(path, sheet, cards)
     return path
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with launched() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
