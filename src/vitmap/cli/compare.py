@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from vitmap.cli.compare_options import parser_of
 from vitmap.cli.console import complain, say
-from vitmap.cli.map import glue
+from vitmap.cli.map import parse
 from vitmap.cli.progress import Progress
 from vitmap.errors import InputError, ModelError, UsageError
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def run(arguments: Sequence[str]) -> int:
     """Parse, look, write, print; the exit code is 4 where a model failed, 3 where a picture did."""
-    options = _parse(list(arguments))
+    options = parse(parser_of(), arguments)
     _require_pictures_first(options)
     if not options.images:
         raise UsageError(
@@ -56,13 +56,6 @@ def run(arguments: Sequence[str]) -> int:
     files = write_comparison(out, found, ["vitmap", "compare", *arguments])
     _tell(options, found, out, files)
     return _exit_code(found.failed, len(found.rows), options)
-
-
-def _parse(arguments: list[str]) -> argparse.Namespace:
-    end = arguments.index("--") if "--" in arguments else len(arguments)
-    options = parser_of().parse_intermixed_args(glue(arguments[:end]))
-    options.images = [*options.images, *arguments[end + 1 :]]
-    return options
 
 
 def _require_pictures_first(options: argparse.Namespace) -> None:

@@ -76,8 +76,7 @@ def _table(numbers: Sequence[Numbers], agree: Agreement | None) -> list[str]:
     likes = agree is not None and len(agree.labels) > 1
     rows = [["map", *_HEADER, "at x, y", *(["most like"] if likes else []), "alarms"]]
     for number, one in enumerate(numbers):
-        values = (one.entropy_bits, one.entropy_share, one.distance, one.distance_share)
-        figures = _figures((*values, one.prefix_mass, one.kept_share, one.peak))
+        figures = _figures(_values(one))
         place = "{}, {}".format(*one.peak_at)
         like = [_like(agree, number)] if likes and agree is not None else []
         alarms = ", ".join(alarm.mark for alarm in one.alarms)
@@ -88,23 +87,17 @@ def _table(numbers: Sequence[Numbers], agree: Agreement | None) -> list[str]:
 def _means(rows: Sequence[ComparedRow], agree: Agreement) -> list[str]:
     lines = [["map", *_HEADER, "most like", "alarms"]]
     for number, cells in enumerate(zip(*(row.numbers for row in rows), strict=True)):
-        stack = [
-            (
-                one.entropy_bits,
-                one.entropy_share,
-                one.distance,
-                one.distance_share,
-                one.prefix_mass,
-                one.kept_share,
-                one.peak,
-            )
-            for one in cells
-        ]
-        figures = _figures(np.array(stack).mean(axis=0).tolist())
+        figures = _figures(np.array([_values(one) for one in cells]).mean(axis=0).tolist())
         counts = Counter(alarm.kind for one in cells for alarm in one.alarms)
         said = ", ".join(f"{kind} on {count} of {len(cells)}" for kind, count in counts.items())
         lines.append([cells[0].cell.label, *figures, _like(agree, number), said])
     return table(_without_empty(lines))
+
+
+def _values(one: Numbers) -> tuple[float, ...]:
+    """In the order of `_HEADER`."""
+    shape = (one.entropy_bits, one.entropy_share, one.distance, one.distance_share)
+    return (*shape, one.prefix_mass, one.kept_share, one.peak)
 
 
 def _figures(values: Sequence[float]) -> list[str]:

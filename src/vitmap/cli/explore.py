@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitmap.cli.console import complain, say
-from vitmap.cli.map import glue
+from vitmap.cli.map import parse
 from vitmap.cli.options import Parser, number
 from vitmap.errors import InputError, UsageError
 
@@ -34,7 +34,7 @@ Exit codes: 0 done, 2 wrong use, 3 inputs failed (the others are finished), 4 no
 
 def run(arguments: Sequence[str]) -> int:
     """Parse, look, write, print; returns the exit code."""
-    options = _parser().parse_intermixed_args(glue(arguments))
+    options = parse(_parser(), arguments)
     if not options.images:
         raise UsageError("No picture was given: vitmap explore IMAGE (--help says more).")
     settings = _settings(options)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def run(arguments: Sequence[str]) -> int:
     """Parse, run, print; returns the exit code."""
-    options = _parse(list(arguments))
+    options = parse(parser_of(), arguments)
     if options.font:
         from vitmap.render.fonts import use_font
 
@@ -56,9 +56,11 @@ def _require_alone(options: argparse.Namespace) -> None:
             )
 
 
-def _parse(arguments: list[str]) -> argparse.Namespace:
+def parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
+    """Options and pictures in any order, `--layer -3:` and names that begin with a dash too."""
+    arguments = list(arguments)
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    options = parser_of().parse_intermixed_args(glue(arguments[:end]))
+    options = parser.parse_intermixed_args(_glue(arguments[:end]))
     options.images = [*options.images, *arguments[end + 1 :]]  # after `--` also `-1.png` is a name
     return options
 
@@ -138,7 +140,7 @@ def _say_undrawable(outcome: Outcome) -> None:
         )
 
 
-def glue(arguments: Sequence[str]) -> list[str]:
+def _glue(arguments: Sequence[str]) -> list[str]:
     """`--layer -3:` as `--layer=-3:`, which argparse would take for a flag."""
     glued: list[str] = []
     for argument in arguments:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitmap.cli.console import complain, say
-from vitmap.cli.map import glue
+from vitmap.cli.map import parse
 from vitmap.cli.progress import Progress
 from vitmap.cli.review_options import parser_of
 from vitmap.errors import InputError, UsageError
@@ -28,7 +28,7 @@ def run(arguments: Sequence[str]) -> int:
     from vitmap.run.lot import lot_of, parse_shard
     from vitmap.run.review_settings import ReviewSettings, parse_exports
 
-    options = parser_of().parse_intermixed_args(glue(arguments))
+    options = parse(parser_of(), arguments)
     if not options.images and not options.list:
         raise UsageError("No picture was given: vitmap review FOLDER (--help says more).")
     chosen = {

@@ -25,8 +25,8 @@ from vitmap.render.compare_layout import (
     across_of,
     lay_out,
 )
-from vitmap.render.compare_legend import LEGEND, draw_legend
 from vitmap.render.labels import telling
+from vitmap.render.legend import draw_legend
 from vitmap.render.marked import mark_parts
 from vitmap.render.overlay import cut_out, overlay
 from vitmap.render.page import INK, LINE, QUIET, Page, dots, fitted, width_of, wrapped
@@ -35,6 +35,7 @@ from vitmap.render.scale import Scale
 RIGHT, WRONG, BEST = "#1a6e2e", "#b3261e", "#0b5394"
 _LEAST = 8.0  # inches: a page of three narrow columns still has room for its title
 _TITLE = 14.0  # points
+_LEGEND = 0.56  # inches from its top to the first note
 _LABEL = 8.5, 7.5, 6.5  # points: `L10 mean of H0-H11` is wider than a narrow column
 _ONCE = 3  # rows that are seen at once: in a longer figure each row carries the labels too
 
@@ -103,7 +104,7 @@ def draw_compare(sheet: CompareSheet) -> Image.Image:
     top = 0.68 + 0.26 * len(title)
     body = top + max(0.0, words + tall - above[0])
     foot = body + layout.height
-    legend = 0.12 if sheet.show == "mask" else LEGEND  # a mask has no colours to explain
+    legend = 0.12 if sheet.show == "mask" else _LEGEND  # a mask has no colours to explain
     page = Page(paper, foot + legend + sum(map(len, notes.values())) * LINE + 0.18)
     for number, text in enumerate(title):
         page.text(MARGIN, 0.38 + 0.26 * number, text, size=_TITLE, cut="Bold")
@@ -118,7 +119,8 @@ def draw_compare(sheet: CompareSheet) -> Image.Image:
         y += block.height
     if sheet.show != "mask":
         cells = [[tile.cell for tile in row.tiles] for row in sheet.rows]
-        draw_legend(page, MARGIN, foot, [row.scale for row in sheet.rows], cells, sheet.colormap)
+        scales = [row.scale for row in sheet.rows]
+        draw_legend(page, MARGIN, foot + 0.02, scales, cells, sheet.colormap)
     _notes(page, foot + legend, notes, sheet.alarms)
     return page.render()
 

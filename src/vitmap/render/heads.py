@@ -12,10 +12,12 @@ from PIL import Image
 from vitmap.geometry import View
 from vitmap.images import Photo
 from vitmap.maps import AttentionMaps, PatchMap, Prediction
+from vitmap.query import Query
 from vitmap.render.alarms import ALARM, alarm_notes, mark_of
 from vitmap.render.caveat import CAVEAT
 from vitmap.render.colormap import DEFAULT, palette
 from vitmap.render.labels import times
+from vitmap.render.legend import draw_legend
 from vitmap.render.overlay import cut_out
 from vitmap.render.page import INK, LINE, QUIET, Page, dots, letters, shorten, width_of, wrapped
 from vitmap.render.scale import PERCENTILE, Scale, scale_of
@@ -59,7 +61,8 @@ def draw_heads(
     last_line, last_column = (
         max(axis) for axis in zip(*(place for place, _ in places), strict=True)
     )
-    notes = _notes(scale, threshold, cells)
+    alarms = alarm_notes(cells)
+    notes = [*_notes(scale, threshold, cells[0].query), *alarms, CAVEAT]
     paper = max(left + (last_column + 1) * (width + _GAP) - _GAP + _MARGIN, _NARROWEST)
     body = max((last_line + 1) * step, _CAPTION + panel[1] + 1.3)
     page = Page(paper, _HEADER + body + _footer(notes, paper))
@@ -76,7 +79,7 @@ def draw_heads(
         if with_masks:
             kept = view.to_pixels(cell.keep_mass(threshold).astype(np.float32)) > 0
             page.picture(x, y + _CAPTION + height + _GAP, cut_out(small, kept))
-    _legend(page, scale, cells, notes, colormap)
+    _foot(page, scale, cells, notes, alarms, colormap)
     return page.render()
 
 
@@ -161,31 +164,26 @@ def _caption(
     page.text(x, y + 0.43, f"mask {area:.1%} of photo", size=6.5, color=QUIET)
 
 
-def _legend(
-    page: Page, scale: Scale, cells: Sequence[PatchMap], notes: Sequence[str], colormap: str
+def _foot(
+    page: Page,
+    scale: Scale,
+    cells: Sequence[PatchMap],
+    notes: Sequence[str],
+    alarms: Sequence[str],
+    colormap: str,
 ) -> None:
-    y, bar, colors = page.height - _footer(notes, page.width) + 0.24, 2.6, palette(colormap)
-    page.ramp(_MARGIN, y, bar, 0.13, colors)
-    x = _MARGIN + bar
-    if scale.upper is None:
-        page.text(_MARGIN, y + 0.27, "own minimum", size=7)
-        page.text(x, y + 0.27, "own maximum", size=7, align="right")
-    else:
-        above = sum(int((cell.uniform > np.float32(scale.upper)).sum()) for cell in cells)
-        page.picture(x + 0.08, y, np.broadcast_to(colors[-1], (dots(0.13), dots(0.20), 3)))
-        patches = "1 patch" if above == 1 else f"{above} patches"
-        page.text(x + 0.34, y + 0.11, f"hotter than the scale: {patches}", size=7)
-        page.text(_MARGIN, y + 0.27, "0", size=7)
-        page.text(x, y + 0.27, f"{scale.upper:.3g}×", size=7, align="right")
-    y, alarms = y + 0.47, alarm_notes(cells)
+    """The legend, and below it the notes."""
+    y = page.height - _footer(notes, page.width) + 0.24
+    draw_legend(page, _MARGIN, y, [scale], [cells], colormap)
+    y += 0.47
     for note in notes:
         cut, color = ("Oblique", QUIET) if note is CAVEAT else ("", INK)
         color = ALARM if note in alarms else color
         y = page.paragraph(_MARGIN, y, note, color=color, cut=cut)
 
 
-def _notes(scale: Scale, threshold: float, cells: Sequence[PatchMap]) -> list[str]:
-    """How to read the figure, and what it cannot show."""
+def _notes(scale: Scale, threshold: float, query: Query) -> list[str]:
+    """How to read the figure."""
     if scale.upper is None:
         reading = f"Scale: {scale.name} ({scale.meaning})."
     else:
@@ -197,9 +195,9 @@ def _notes(scale: Scale, threshold: float, cells: Sequence[PatchMap]) -> list[st
         "pool": "H is a head, counted from 0, of the pooling head that follows the last layer.",
         "patch": "L is the layer, H one head within it; both count from 0. The frame marks the "
         "patch that asks.",
-    }.get(cells[0].query.kind, "L is the layer, H one head within it; both count from 0.")
+    }.get(query.kind, "L is the layer, H one head within it; both count from 0.")
     mask = f"Mask: the fewest patches that hold {100 * threshold:g}% of a map's patch mass."
-    return [reading, f"{labels} {mask}", *alarm_notes(cells), CAVEAT]
+    return [reading, f"{labels} {mask}"]
 
 
 def _footer(notes: Sequence[str], width: float) -> float:

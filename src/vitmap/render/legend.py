@@ -1,4 +1,4 @@
-"""The legend of a comparison: its colours, where they end, and how much lies above them."""
+"""The legend of maps: their colours, where they end, and how much lies above them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from vitmap.render.colormap import palette
 from vitmap.render.page import Page, dots
 from vitmap.render.scale import Scale
 
-LEGEND = 0.56  # inches from its top to the first note
 _BAR = 2.6
 
 
@@ -23,8 +22,7 @@ def draw_legend(
     cells: Sequence[Sequence[PatchMap]],
     colormap: str,
 ) -> None:
-    """The bar for all rows; where every row has an end of its own, it is named beside the row."""
-    y += 0.02
+    """The bar for all rows of maps; where each row has an end of its own, that stands beside it."""
     colors = palette(colormap)
     page.ramp(x, y, _BAR, 0.13, colors)
     far = x + _BAR
