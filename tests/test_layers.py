@@ -23,7 +23,8 @@ LAYERS = [
         {"render", "regions", "export"},
     ],
     [
-        {"alignment", "components", "dataset", "errors", "folders", "geometry", "images", "maps"}
+        {"alignment", "components", "dataset", "errors", "files", "folders", "geometry", "images"}
+        | {"maps"}
         | {"mass", "operands", "query", "registry", "selection", "sinks"}
     ],
 ]

@@ -5,7 +5,11 @@ VitmapError
 │   └── MissingExtra         an option whose library is not installed
 ├── InputError            3  an input that failed; the others of the run go on
 │   ├── PictureError         a file that is missing or is no picture
+│   ├── DamagedFile          a file of vitmap's own that is not what vitmap wrote
+│   ├── UnsafeName           a name from a file that leads out of its folder
+│   ├── NotFinite            a score that is no number
 │   └── OutputError          a place that cannot be written
+│       └── FolderInUse      another vitmap writes there
 └── ModelError            4  a model that cannot be had, or cannot be read exactly
     ├── ModelUnavailable     not here, and the hub is out of reach or does not have it
     ├── UnsupportedModel     no plain ViT, or weights are missing
@@ -43,8 +47,24 @@ class PictureError(InputError):
     """A file that is missing or is no picture."""
 
 
+class DamagedFile(InputError):
+    """A file of vitmap's own that is not what vitmap wrote."""
+
+
+class UnsafeName(InputError):
+    """A name that was read from a file leads out of the folder it belongs to."""
+
+
+class NotFinite(InputError):
+    """A score is no number, so nothing can be judged by it."""
+
+
 class OutputError(InputError):
     """A place that cannot be written."""
+
+
+class FolderInUse(OutputError):
+    """Another vitmap writes into the folder."""
 
 
 class ModelError(VitmapError):
