@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from vitmap.errors import OutputError
+from vitmap.files.checked import seal
+
+RECORD_FORMAT = 2  # the `format` of every run.json; those from before digests have none
 
 
 def prepare(out: Path, option: str = "--out") -> None:
@@ -112,6 +116,11 @@ def write_json(path: Path, value: object) -> None:
         # A file name that is not UTF-8 is written escaped, and read back as what it was.
         partial.write_text(text, encoding="utf-8", errors="backslashreplace")
         partial.replace(path)
+
+
+def write_record(path: Path, record: Mapping[str, Any]) -> None:
+    """A command's run.json: its last key is the digest of all others (`files.checked.seal`)."""
+    write_json(path, seal(record))
 
 
 @contextmanager
