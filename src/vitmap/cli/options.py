@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import math
+from contextlib import AbstractContextManager
 from typing import Any, NoReturn
 
 from vitmap import __version__
-from vitmap.cli.console import say
+from vitmap.cli.console import complain, say
 from vitmap.errors import UsageError
 
 _EPILOG = """\
@@ -169,6 +171,7 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--out", metavar="DIR", help="a folder a picture goes here (default: outputs)"
     )
+    add_wait(group)
     group.add_argument("--replay", metavar="RUN.JSON", help="do a recorded run again")
     group.add_argument("--json", action="store_true", help="one JSON line a picture, for machines")
     group.add_argument("--quiet", action="store_true", help="print failures alone")
@@ -181,3 +184,29 @@ def number(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+
+
+def seconds(text: str) -> float:
+    """A time to wait, or the error that argparse turns into a line."""
+    value = number(text)
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: expected seconds, 0 or more")
+    return value
+
+
+def add_wait(group: argparse._ActionsContainer) -> None:
+    """--wait, which every command has that writes into a folder."""
+    group.add_argument(
+        "--wait",
+        type=seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="wait so long for another vitmap that writes into the same folder (default: 60)",
+    )
+
+
+def patient(options: argparse.Namespace) -> AbstractContextManager[None]:
+    """All locks inside are waited for as --wait says, with a word on standard error."""
+    from vitmap.files.lock import patience
+
+    return patience(options.wait, None if options.quiet else complain)
