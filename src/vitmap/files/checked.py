@@ -20,7 +20,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
-from vitmap.errors import DamagedFile, UnsafeName
+from vitmap.errors import DamagedFile, VitmapError
 from vitmap.files.opener import MIB, read_file
 from vitmap.files.place import parts_of
 
@@ -67,8 +67,8 @@ def convert(value: Any, schema: type[T] | Any, name: str, kind: str, at: str = "
         found: T = msgspec.convert(value, schema, strict=True)
     except msgspec.ValidationError as error:
         raise damaged(name, kind, _told(str(error), value, at)) from error
-    except UnsafeName as error:
-        raise damaged(name, kind, str(error)) from error
+    except (VitmapError, UnicodeError) as error:  # a dataclass refuses a value, msgspec a key
+        raise damaged(name, kind, str(error).rstrip(".")) from error
     unknown = _unknown(value, msgspec.to_builtins(found, builtin_types=(bytes,)), at)
     if unknown is not None:
         raise damaged(name, kind, f"field {unknown} is not known")
