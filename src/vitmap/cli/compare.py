@@ -6,7 +6,7 @@ import argparse
 import json
 import shlex
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from vitmap.cli.compare_options import parser_of
 from vitmap.cli.console import complain, say
 from vitmap.cli.map import parse
+from vitmap.cli.options import patient
 from vitmap.cli.progress import Progress
 from vitmap.errors import InputError, ModelError, UsageError
 
@@ -34,7 +35,7 @@ def run(arguments: Sequence[str]) -> int:
         )
     from vitmap.folders import find_pictures
     from vitmap.run.compare_names import folder_of
-    from vitmap.run.staging import rehearse
+    from vitmap.run.keeping import keep_result
 
     settings = _settings(options)
     settings.check()
@@ -45,7 +46,18 @@ def run(arguments: Sequence[str]) -> int:
 
         use_font(options.font)
     out = Path(options.out) if options.out else folder_of(paths, settings.models)
-    rehearse(out)
+    with patient(options), keep_result(out):
+        return _work(options, settings, paths, missing, out, ["vitmap", "compare", *arguments])
+
+
+def _work(
+    options: argparse.Namespace,
+    settings: CompareSettings,
+    paths: Sequence[Path],
+    missing: Mapping[str, InputError],
+    out: Path,
+    command: Sequence[str],
+) -> int:
     from vitmap.run.compare import Failure, compare  # from here on a model is needed
     from vitmap.run.compare_report import write_comparison
 
@@ -53,7 +65,7 @@ def run(arguments: Sequence[str]) -> int:
     rows = len(settings.models) or len(paths)
     with closing(Progress(rows, wanted=not options.quiet, steps=1)) as progress:
         found = compare(settings, paths, lost, progress.step, complain)
-    files = write_comparison(out, found, ["vitmap", "compare", *arguments])
+    files = write_comparison(out, found, command)
     _tell(options, found, out, files)
     return _exit_code(found.failed, len(found.rows), options)
 

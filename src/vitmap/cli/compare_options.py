@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from vitmap.cli.options import Parser, number
+from vitmap.cli.options import Parser, add_wait, number
 
 _EPILOG = """\
 examples:
@@ -118,6 +118,7 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--out", metavar="DIR", help="(default: a folder in outputs/compare, named by its rows)"
     )
+    add_wait(group)
     group.add_argument("--json", action="store_true", help="one JSON line, for machines")
     group.add_argument("--quiet", action="store_true", help="print failures alone")
     group.add_argument("--debug", action="store_true", help="show the traceback of an error")

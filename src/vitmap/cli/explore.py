@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from vitmap.cli.console import complain, say
 from vitmap.cli.map import parse
-from vitmap.cli.options import Parser, number
+from vitmap.cli.options import Parser, add_wait, number, patient
 from vitmap.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -39,15 +39,15 @@ def run(arguments: Sequence[str]) -> int:
         raise UsageError("No picture was given: vitmap explore IMAGE (--help says more).")
     settings = _settings(options)
     paths = _paths(options.images)
-    from vitmap.run.staging import rehearse
+    from vitmap.run.keeping import keep_result
 
     out = Path(options.out) if options.out else _default_out(paths)
-    rehearse(out)
-    from vitmap.run.explore import explore, load_model  # torch from here on
+    with patient(options), keep_result(out):
+        from vitmap.run.explore import explore, load_model  # torch from here on
 
-    model, remarks = load_model(settings)
-    found = explore(paths, settings, model, remarks, out, ["vitmap", "explore", *arguments])
-    return _told(found, options)
+        model, remarks = load_model(settings)
+        found = explore(paths, settings, model, remarks, out, ["vitmap", "explore", *arguments])
+        return _told(found, options)
 
 
 def _settings(options: argparse.Namespace) -> ExploreSettings:
@@ -153,8 +153,10 @@ def _parser() -> argparse.ArgumentParser:
         help="the share of the mass that the outlined patches hold (default: 0.6)",
     )
     add("--colormap", default="viridis", metavar="NAME", help="of matplotlib (default: viridis)")
-    add = parser.add_argument_group("where it goes").add_argument
+    group = parser.add_argument_group("where it goes")
+    add = group.add_argument
     add("--out", metavar="DIR", help="(default: outputs/explore/ and the pictures' names)")
+    add_wait(group)
     add("--json", action="store_true", help="one JSON line, for machines")
     add("--quiet", action="store_true", help="print failures alone")
     add("--debug", action="store_true", help="show the traceback of an error")

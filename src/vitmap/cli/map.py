@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitmap.cli.console import complain
-from vitmap.cli.options import parser_of
+from vitmap.cli.options import parser_of, patient
 from vitmap.cli.progress import Progress
 from vitmap.cli.summary import as_json, as_text
 from vitmap.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from vitmap.run.jobs import Outcome
+    from vitmap.run.jobs import Job, Outcome
     from vitmap.run.record import Replay
+    from vitmap.run.settings import Settings
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -35,7 +36,8 @@ def run(arguments: Sequence[str]) -> int:
         raise UsageError(
             "No picture was given: vitmap IMAGE, or a folder of pictures (vitmap --help says more)."
         )
-    return _run(options, ["vitmap", *arguments])
+    with patient(options):
+        return _run(options, ["vitmap", *arguments])
 
 
 def _given(options: argparse.Namespace) -> dict[str, object]:
@@ -46,7 +48,7 @@ def _given(options: argparse.Namespace) -> dict[str, object]:
 
 def _require_alone(options: argparse.Namespace) -> None:
     """A replay does what its record says: nothing else may be asked of it."""
-    allowed = {"replay", "out", "json", "quiet", "debug", "font"}
+    allowed = {"replay", "out", "wait", "json", "quiet", "debug", "font"}
     for name in _given(options):
         if name not in allowed:
             what = "pictures" if name == "images" else f"--{name.replace('_', '-')}"
@@ -91,6 +93,21 @@ def _run(options: argparse.Namespace, command: Sequence[str]) -> int:
     if not jobs:  # no model is needed to say that there is nothing to look at
         settings.check()
         return _report(lost, [], options)
+    from vitmap.run.keeping import keep_folder
+
+    with keep_folder(out):
+        return _work(settings, out, command, replay, jobs, lost, options)
+
+
+def _work(
+    settings: Settings,
+    out: Path,
+    command: Sequence[str],
+    replay: Replay | None,
+    jobs: Sequence[Job],
+    lost: Sequence[Outcome],
+    options: argparse.Namespace,
+) -> int:
     from vitmap.run.local import Run  # from here on a model is needed, and with it torch
 
     work = Run(settings, out, command, replay)

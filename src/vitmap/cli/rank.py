@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitmap.cli.console import complain, say, table
-from vitmap.cli.options import Parser, number
+from vitmap.cli.options import Parser, add_wait, number, patient
 from vitmap.cli.progress import Progress
 from vitmap.errors import InputError, UsageError
 
@@ -38,8 +38,8 @@ Exit codes: 0 done, 2 wrong use, 3 inputs failed (the others are finished), 4 no
 def run(arguments: Sequence[str]) -> int:
     """Parse, look, rank, write, print; returns the exit code."""
     options = _parser().parse_args(list(arguments))
+    from vitmap.run.keeping import keep_result
     from vitmap.run.rank import RankSettings
-    from vitmap.run.staging import rehearse
 
     settings = RankSettings(
         model=options.model,
@@ -62,12 +62,12 @@ def run(arguments: Sequence[str]) -> int:
     if dataset.golden and not golden and options.golden is None:
         few = f"{len(dataset.golden)} of 4 good pictures in train/good: too few to compare with."
         dataset = replace(dataset, remarks=(*dataset.remarks, few))
-    rehearse(out)
+    command = ["vitmap", "rank", *arguments]
     if dataset.layout == "no labels":
-        return _portray(options, settings, dataset, out, ["vitmap", "rank", *arguments])
-    if options.rows:
-        rehearse(Path(options.rows), "--rows")
-    return _rank(options, settings, dataset, golden, out, ["vitmap", "rank", *arguments])
+        with patient(options), keep_result(out):
+            return _portray(options, settings, dataset, out, command)
+    with patient(options), keep_result(out, Path(options.rows) if options.rows else None):
+        return _rank(options, settings, dataset, golden, out, command)
 
 
 def _rank(
@@ -205,8 +205,10 @@ def _parser() -> argparse.ArgumentParser:
         help="of good pictures that may be called defective by the recipe's threshold (default: "
         "0.05, or the finest that so many good pictures can tell)",
     )
-    add = parser.add_argument_group("where it goes").add_argument
+    group = parser.add_argument_group("where it goes")
+    add = group.add_argument
     add("--out", metavar="DIR", help="(default: outputs/rank)")
+    add_wait(group)
     add(
         "--rows",
         metavar="DIR",

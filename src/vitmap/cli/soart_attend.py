@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vitmap.cli.console import complain, say
+from vitmap.cli.options import patient
 from vitmap.cli.soart_metrics import report
 from vitmap.cli.soart_options import add_attention, parser_of
 
@@ -28,28 +29,28 @@ def run(arguments: Sequence[str]) -> int:
     )
     add_attention(parser)
     options = parser.parse_args(list(arguments))
+    from vitmap.run.keeping import keep_result
     from vitmap.run.soart_attend import read, take_step, write
-    from vitmap.run.staging import rehearse
 
     out = Path(options.out or "outputs/attention")
-    rehearse(out)
-    (learn, said), (valid, also) = (
-        read(Path(options.learn), "learn"),
-        read(Path(options.valid), "valid"),
-    )
-    step = take_step(learn, valid, options.mode, options.qkv)
-    files = write(out, step, ["vitmap", "soart", "attend", *arguments], options.excel)
-    for remark in [*said, *also, *step.remarks]:
-        complain(remark)
-    if options.json:
-        told = {"folder": str(out), "files": files, "rows": len(step.valid.rows)}
-        print(json.dumps(told), flush=True)
-    elif not options.quiet:
-        say(
-            f"{len(step.valid.rows)} rows measured by {len(step.learn.rows)} members, "
-            f"{options.mode} mode, Q, K, V from {options.qkv}"
+    with patient(options), keep_result(out):
+        (learn, said), (valid, also) = (
+            read(Path(options.learn), "learn"),
+            read(Path(options.valid), "valid"),
         )
-        for found in step.diagnoses:
-            say(f"  {found.sentence()}")
-        say(f"  {len(files)} files in {out}: start with attention.png")
-    return report(step.failed)
+        step = take_step(learn, valid, options.mode, options.qkv)
+        files = write(out, step, ["vitmap", "soart", "attend", *arguments], options.excel)
+        for remark in [*said, *also, *step.remarks]:
+            complain(remark)
+        if options.json:
+            told = {"folder": str(out), "files": files, "rows": len(step.valid.rows)}
+            print(json.dumps(told), flush=True)
+        elif not options.quiet:
+            say(
+                f"{len(step.valid.rows)} rows measured by {len(step.learn.rows)} members, "
+                f"{options.mode} mode, Q, K, V from {options.qkv}"
+            )
+            for found in step.diagnoses:
+                say(f"  {found.sentence()}")
+            say(f"  {len(files)} files in {out}: start with attention.png")
+        return report(step.failed)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitmap.cli.console import complain, say
+from vitmap.cli.options import patient
 from vitmap.cli.soart_options import numbers, pair, parser_of
 from vitmap.errors import InputError, UsageError
 from vitmap.registry import suggest
@@ -34,16 +35,21 @@ def run(arguments: Sequence[str]) -> int:
     options = _parser().parse_intermixed_args(list(arguments))
     if not options.images:
         raise UsageError("No picture was given: vitmap soart map --standard REF PICTURE.")
+    out = Path(options.out or "outputs")
+    from vitmap.run.keeping import keep_folder
+
+    with patient(options), keep_folder(out):
+        return _work(options, out, ["vitmap", "soart", "map", *arguments])
+
+
+def _work(options: argparse.Namespace, out: Path, command: Sequence[str]) -> int:
     from vitmap.folders import find_pictures
     from vitmap.run.jobs import Job, failed
     from vitmap.run.names import folder_names
     from vitmap.run.soart_map import Look, MapRun
 
     look = Look(options.threshold, options.scale, options.colormap, options.upsample)
-    command = ["vitmap", "soart", "map", *arguments]
-    work = MapRun(
-        options.standard, _settings(options), look, Path(options.out or "outputs"), command
-    )
+    work = MapRun(options.standard, _settings(options), look, out, command)
     paths, missing = find_pictures(options.images)
     jobs = [Job(path, name) for path, name in zip(paths, folder_names(paths), strict=True)]
     lost = [failed(Path(given), error) for given, error in missing.items()]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitmap.cli.console import complain, say
+from vitmap.cli.options import patient
 from vitmap.cli.soart_options import add_pictures, add_settings, pair, parser_of
 from vitmap.errors import InputError
 from vitmap.registry import suggest
@@ -40,24 +41,24 @@ def run(arguments: Sequence[str]) -> int:
     options = parser.parse_args(list(arguments))
     if options.role not in ("learn", "valid"):
         raise suggest("role", options.role, ["learn", "valid"])
+    from vitmap.run.keeping import keep_result
     from vitmap.run.soart_metrics import measure, write
-    from vitmap.run.staging import rehearse
 
     out = Path(options.out or "outputs/tables")
-    rehearse(out)
-    measured = measure(options.standard, options.images, settings_of(options))
-    command = ["vitmap", "soart", "metrics", *arguments]
-    files = write(out, options.role, measured, command)
-    for remark in measured.remarks:
-        complain(remark)
-    if options.json:
-        told = {"folder": str(out), "files": files, "rows": len(measured.tables.rows)}
-        print(json.dumps(told), flush=True)
-    elif not options.quiet:
-        for line in lines(measured):
-            say(line)
-        say(f"  {len(files)} files in {out}: {', '.join(files)}")
-    return report(measured.failed)
+    with patient(options), keep_result(out):
+        measured = measure(options.standard, options.images, settings_of(options))
+        command = ["vitmap", "soart", "metrics", *arguments]
+        files = write(out, options.role, measured, command)
+        for remark in measured.remarks:
+            complain(remark)
+        if options.json:
+            told = {"folder": str(out), "files": files, "rows": len(measured.tables.rows)}
+            print(json.dumps(told), flush=True)
+        elif not options.quiet:
+            for line in lines(measured):
+                say(line)
+            say(f"  {len(files)} files in {out}: {', '.join(files)}")
+        return report(measured.failed)
 
 
 def settings_of(options: argparse.Namespace) -> TableSettings:

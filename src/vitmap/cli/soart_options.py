@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from vitmap.cli.options import Parser
+from vitmap.cli.options import Parser, add_wait
 from vitmap.errors import UsageError
 
 
@@ -21,6 +21,7 @@ def parser_of(command: str, description: str, epilog: str = "") -> Parser:
         allow_abbrev=False,
     )
     parser.add_argument("--out", metavar="DIR", help="where the files go")
+    add_wait(parser)
     parser.add_argument("--json", action="store_true", help="one JSON line, for machines")
     parser.add_argument("--quiet", action="store_true", help="print failures alone")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitmap.cli.console import complain, say, table
+from vitmap.cli.options import patient
 from vitmap.cli.soart_metrics import lines, report, settings_of
 from vitmap.cli.soart_options import add_attention, add_pictures, add_settings, parser_of
 
@@ -51,9 +52,9 @@ def run(arguments: Sequence[str]) -> int:
     names = [name.strip() for name in options.classifiers.split(",")]
     classifiers = [] if names == ["none"] else names
     from vitmap.export.workbook import require_workbook
+    from vitmap.run.keeping import keep_result
     from vitmap.run.soart_metrics import measure
     from vitmap.run.soart_verdict import reach, write
-    from vitmap.run.staging import rehearse
     from vitmap.soart.classifiers import classifier
 
     for name in classifiers:
@@ -61,31 +62,31 @@ def run(arguments: Sequence[str]) -> int:
     if options.excel:
         require_workbook()
     out = Path(options.out or "outputs/verdict")
-    rehearse(out)
-    settings = settings_of(options)
-    measured = measure(options.standard, options.images, settings)
-    failed, new = list(measured.failed), None
-    if options.new:
-        found = measure(options.standard, options.new, settings)
-        failed += found.failed
-        new = found.tables
-    verdict = reach(
-        measured, options.normal, options.members, options.mode, options.qkv, classifiers, new
-    )
-    measured = replace(measured, failed=failed)
-    command = ["vitmap", "soart", "verdict", *arguments]
-    files = write(out, measured, verdict, command, options.excel)
-    for remark in [*measured.remarks, *verdict.step.remarks, *verdict.remarks]:
-        complain(remark)
-    if options.json:
-        best = verdict.best
-        told = {"folder": str(out), "files": files, "recommended": best and best.method.name}
-        print(json.dumps(told), flush=True)
-    elif not options.quiet:
-        for line in [*lines(measured), *_told(verdict)]:
-            say(line)
-        say(f"  {len(files)} files in {out}: start with verdict.csv and attention.png")
-    return report([*failed, *verdict.step.failed])
+    with patient(options), keep_result(out):
+        settings = settings_of(options)
+        measured = measure(options.standard, options.images, settings)
+        failed, new = list(measured.failed), None
+        if options.new:
+            found = measure(options.standard, options.new, settings)
+            failed += found.failed
+            new = found.tables
+        verdict = reach(
+            measured, options.normal, options.members, options.mode, options.qkv, classifiers, new
+        )
+        measured = replace(measured, failed=failed)
+        command = ["vitmap", "soart", "verdict", *arguments]
+        files = write(out, measured, verdict, command, options.excel)
+        for remark in [*measured.remarks, *verdict.step.remarks, *verdict.remarks]:
+            complain(remark)
+        if options.json:
+            best = verdict.best
+            told = {"folder": str(out), "files": files, "recommended": best and best.method.name}
+            print(json.dumps(told), flush=True)
+        elif not options.quiet:
+            for line in [*lines(measured), *_told(verdict)]:
+                say(line)
+            say(f"  {len(files)} files in {out}: start with verdict.csv and attention.png")
+        return report([*failed, *verdict.step.failed])
 
 
 def _told(verdict: Verdict) -> list[str]:

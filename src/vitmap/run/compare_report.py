@@ -23,7 +23,7 @@ from vitmap.run.compare_row import ComparedRow
 from vitmap.run.compare_sheet import compare_sheet, matrices, scales_of
 from vitmap.run.compare_summary import Agreement, agreements, bests
 from vitmap.run.record import describe_prediction
-from vitmap.run.staging import staged, write_json
+from vitmap.run.staging import RECORD_FORMAT, staged
 
 _HEADER = [
     "map",
@@ -56,7 +56,7 @@ def write_comparison(out: Path, found: Comparison, command: Sequence[str]) -> li
         if 1 < max(len(one.labels) for one in agree) <= MOST:
             _save(_agreement_figure(found, agree), folder / "agreement.png")
         files = stage.files()
-        write_json(folder / "run.json", _record(found, command, files))
+        stage.write_record(_record(found, command, files))
     return files
 
 
@@ -124,6 +124,7 @@ def _record(found: Comparison, command: Sequence[str], files: Sequence[str]) -> 
     scales = scales_of(found)
     return {
         "vitmap": __version__,
+        "format": RECORD_FORMAT,
         "command": list(command),
         "settings": asdict(found.settings),
         "scale": {

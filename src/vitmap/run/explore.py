@@ -19,7 +19,7 @@ from vitmap.report.explore import Page, write_explorer
 from vitmap.run.explore_look import Seen, look_at, plan_of, queries_of
 from vitmap.run.explore_plan import LIMIT, MOST, Plan
 from vitmap.run.explore_settings import ExploreSettings
-from vitmap.run.staging import staged, write_json
+from vitmap.run.staging import RECORD_FORMAT, staged
 from vitmap.selection import select
 
 PAGE = "explore.html"
@@ -93,6 +93,7 @@ def explore(
         said = [*remarks, *_said(settings, model, plans, layers, size_of, len(seen))]
         record = {
             "vitmap": __version__,
+            "format": RECORD_FORMAT,
             "command": list(command),
             "settings": asdict(settings),
             "model": asdict(model.source) | {"photo": None, "prefix_tokens": list(model.prefix)},
@@ -104,7 +105,7 @@ def explore(
             "pictures": [_picture(one) for one in seen] + [_lost(error) for error in failed],
             "files": stage.files(),
         }
-        write_json(stage.folder / "run.json", record)
+        stage.write_record(record)
     return Explored(out, record, tuple(said), tuple(failed))
 
 

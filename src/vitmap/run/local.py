@@ -24,11 +24,12 @@ from vitmap.render.colormap import palette
 from vitmap.render.scale import RunScale, Scale, scale_of
 from vitmap.run.files import write_files
 from vitmap.run.jobs import Job, Outcome, failed, failure_of
+from vitmap.run.keeping import keep_folder
 from vitmap.run.lineup import line_up
 from vitmap.run.recipe_files import describe_judgement, judge, write_judgement
 from vitmap.run.record import Replay, describe, describe_prediction, record_of
 from vitmap.run.settings import Settings
-from vitmap.run.staging import Stage, prepare, write_json
+from vitmap.run.staging import RUN, Stage, Stages, prepare, write_record
 from vitmap.selection import select
 
 
@@ -101,27 +102,29 @@ class Run:
         waits = name == "run" and self._upper is None
         if name == "run" and self._upper is not None:
             self._scale = Scale("run", self._upper)
+        with Stages(self.out).opened() as self._stages:
+            yield from self._each(jobs, name, waits, seen)
+
+    def _each(
+        self, jobs: Sequence[Job], name: str, waits: bool, seen: Callable[[], None]
+    ) -> Iterator[Outcome]:
         gathered, shots = RunScale(), []
-        try:
-            for job in jobs:
-                shot = self._try(job, lambda job=job: self._capture(job))  # type: ignore[misc]
-                seen()
-                if isinstance(shot, Outcome):
-                    yield shot
-                    continue
-                shots.append(shot)
-                if waits:
-                    gathered.add(self._cells(shot.load()[1]))
-                else:
-                    yield self._finish(shot, name)
-                shot.held = None
+        for job in jobs:
+            shot = self._try(job, lambda job=job: self._capture(job))  # type: ignore[misc]
+            seen()
+            if isinstance(shot, Outcome):
+                yield shot
+                continue
+            shots.append(shot)
             if waits:
-                self._scale = gathered.scale() if shots else None
-                for shot in shots:
-                    yield self._finish(shot, "run")
-        finally:
+                gathered.add(self._cells(shot.load()[1]))
+            else:
+                yield self._finish(shot, name)
+            shot.held = None
+        if waits:
+            self._scale = gathered.scale() if shots else None
             for shot in shots:
-                shot.stage.discard()
+                yield self._finish(shot, "run")
 
     def record(self, pictures: Sequence[dict[str, Any]], scale: Scale | None) -> dict[str, Any]:
         """run.json for these pictures."""
@@ -132,7 +135,8 @@ class Run:
         """The record of the whole run, inputs that named no picture included."""
         short = ("path", "name", "sha256", "status", "error")
         entries = [{k: o.record[k] for k in short if k in o.record} for o in outcomes]
-        write_json(self.out / "run.json", self.record(entries, self._scale))
+        with keep_folder(self.out):
+            write_record(self.out / RUN, self.record(entries, self._scale))
 
     def _try(self, job: Job, step: Callable[[], Any]) -> Any:
         """The step's result, or the picture's failure; other pictures go on."""
@@ -142,10 +146,11 @@ class Run:
             return self._failed(job, failure_of(job.path, error))
 
     def _failed(self, job: Job, error: VitmapError) -> Outcome:
-        Stage(self.out, job.name).discard()
+        self._stages.discard(job.name)
         return failed(job.path, error, job.name, job.sha256)
 
     def _capture(self, job: Job) -> _Shot:
+        stage = self._stages.of(job.name)
         photo = read_photo(job.path)
         if job.sha256 not in (None, photo.digest):
             raise PictureError(
@@ -156,7 +161,6 @@ class Run:
         view = model.view(photo.size, settings.size, settings.fit)
         pixels = model.pixels(photo, view)
         maps, prediction = self._look(photo, view, pixels)
-        stage = Stage(self.out, job.name)
         with stage.opened():
             write_maps(stage.folder / "maps.safetensors", maps)
             if settings.at == "model":
@@ -215,7 +219,7 @@ class Run:
             "files": shot.stage.files(),
         }
         whole = self.record([record], scale)
-        write_json(shot.stage.folder / "run.json", whole)
+        shot.stage.write_record(whole)
         shot.stage.commit()
         around = {key: whole[key] for key in ("model", "classifier", "remarks", "scale")}
         return Outcome(shot.job.path, record, shot.stage.final, named, run=around)

@@ -17,7 +17,7 @@ from vitmap.render.heads import display_name
 from vitmap.render.portrait import PortraitSheet, Thumbnails, draw_portrait
 from vitmap.run.rank import settings_json
 from vitmap.run.rank_portrait import Portrait
-from vitmap.run.staging import staged, write_json
+from vitmap.run.staging import RECORD_FORMAT, staged
 
 
 def write_portrait(out: Path, portrait: Portrait, command: Sequence[str]) -> list[str]:
@@ -28,7 +28,7 @@ def write_portrait(out: Path, portrait: Portrait, command: Sequence[str]) -> lis
         figure = draw_portrait(sheet(portrait))
         figure.save(stage.folder / "portrait.png", compress_level=3, dpi=figure.info["dpi"])
         files = stage.files()
-        write_json(stage.folder / "run.json", _record(portrait, command, files))
+        stage.write_record(_record(portrait, command, files))
     return files
 
 
@@ -100,6 +100,7 @@ def _record(portrait: Portrait, command: Sequence[str], files: Sequence[str]) ->
     even = {t.key: _known(v) for t, v in zip(TRAITS, summary.uniform.tolist(), strict=True)}
     return {
         "vitmap": __version__,
+        "format": RECORD_FORMAT,
         "command": list(command),
         "settings": settings_json(portrait.settings),
         "model": asdict(portrait.model.source) | {"photo": None},

@@ -27,8 +27,8 @@ from vitmap.rank.ranking import Ranking, rank
 from vitmap.rank.recipe import Recipe, cell_of
 from vitmap.rank.row import NONE, SCORE, Row, read_label, read_row
 from vitmap.rank.scoring import PICTURE_METRICS, check_metric
+from vitmap.run.keeping import keep_folder
 from vitmap.run.rank_rows import Known, Rows, Seeing
-from vitmap.run.staging import prepare
 
 
 @dataclass(frozen=True)
@@ -244,8 +244,8 @@ def _good(known: Known) -> Sequence[Any]:
 @contextmanager
 def _rows_folder(place: Path | None) -> Iterator[Path]:
     if place is not None:
-        prepare(place, "--rows")
-        yield place
+        with keep_folder(place, "--rows"):
+            yield place
         return
     with TemporaryDirectory(prefix="vitmap-rank-") as folder:
         yield Path(folder)

@@ -21,7 +21,7 @@ from vitmap.render.ranking import draw_ranking
 from vitmap.run.rank import Found, settings_json
 from vitmap.run.rank_figures import example_sheet, ranking_sheet
 from vitmap.run.rank_words import cautions, headline, reading_of
-from vitmap.run.staging import staged, write_json
+from vitmap.run.staging import RECORD_FORMAT, staged
 
 
 def write_ranking(out: Path, found: Found, command: Sequence[str]) -> list[str]:
@@ -34,7 +34,7 @@ def write_ranking(out: Path, found: Found, command: Sequence[str]) -> list[str]:
         _save(draw_ranking(ranking_sheet(found)), folder / "rank.png")
         _save(draw_examples(example_sheet(found)), folder / "examples.png")
         files = stage.files()
-        write_json(folder / "run.json", _record(found, command, files))
+        stage.write_record(_record(found, command, files))
     return files
 
 
@@ -102,6 +102,7 @@ def _record(found: Found, command: Sequence[str], files: Sequence[str]) -> dict[
     source = found.model.source
     return {
         "vitmap": __version__,
+        "format": RECORD_FORMAT,
         "command": list(command),
         "settings": settings_json(found.settings),
         "model": asdict(source) | {"photo": None},

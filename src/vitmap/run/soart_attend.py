@@ -14,7 +14,7 @@ from vitmap.export.soart_tables import read_tables
 from vitmap.export.spreadsheet import Cell, write_sheet
 from vitmap.export.workbook import Sheet, require_workbook, write_workbook
 from vitmap.render.heat_tables import draw_heat_tables, limit_of
-from vitmap.run.staging import staged, write_json
+from vitmap.run.staging import RECORD_FORMAT, staged
 from vitmap.soart.attention import METRICS, Attention, attend
 from vitmap.soart.diagnosis import Diagnosis, as_json, diagnose
 from vitmap.soart.features import NAMES as FEATURES
@@ -112,7 +112,7 @@ def write(out: Path, step: Step, command: Sequence[str], excel: bool = True) -> 
     with staged(out) as stage:
         write_step(stage.folder, step, excel)
         files = stage.files()
-        write_json(stage.folder / "run.json", {**record_of(step, command), "files": files})
+        stage.write_record({**record_of(step, command), "files": files})
     return files
 
 
@@ -143,6 +143,7 @@ def record_of(step: Step, command: Sequence[str]) -> dict[str, object]:
     settings = step.learn.settings
     return {
         "vitmap": __version__,
+        "format": RECORD_FORMAT,
         "command": list(command),
         "mode": step.attention.mode,
         "assignment": step.attention.assignment,

@@ -18,9 +18,10 @@ from vitmap.render.colormap import palette
 from vitmap.render.defects import MEANINGS
 from vitmap.render.scale import Scale
 from vitmap.run.jobs import Job, Outcome, failed, failure_of
+from vitmap.run.keeping import keep_folder
 from vitmap.run.soart_files import FAMILIES, Drawing, write_files
 from vitmap.run.soart_standard import FEWEST, Standard
-from vitmap.run.staging import Stage, prepare, write_json
+from vitmap.run.staging import RECORD_FORMAT, RUN, Stages, prepare, write_record
 from vitmap.soart.defect_map import DefectMap
 from vitmap.soart.map_settings import MapSettings
 from vitmap.soart.regions import Region, check_level, mask_of, regions_of
@@ -76,15 +77,17 @@ class MapRun:
         if name == "run":
             peaks = [self._peak(job) for job in jobs]
             upper = max(peaks, default=0.0) or 1.0
-        for job in jobs:
-            yield self._try(job, name, upper)
-            seen()
+        with Stages(self.out).opened() as self._stages:
+            for job in jobs:
+                yield self._try(job, name, upper)
+                seen()
 
     def write_summary(self, outcomes: Sequence[Outcome]) -> None:
         """The record of the whole run, inputs that named no picture included."""
         short = ("path", "name", "sha256", "status", "error", "peak", "peak_at_xy", "regions")
         entries = [{k: o.record[k] for k in short if k in o.record} for o in outcomes]
-        write_json(self.out / "run.json", self._record(entries, None))
+        with keep_folder(self.out):
+            write_record(self.out / RUN, self._record(entries, None))
 
     def _peak(self, job: Job) -> float:
         """0 for a picture that fails: it will say so when it is drawn."""
@@ -101,10 +104,11 @@ class MapRun:
         try:
             return self._draw(job, name, upper)
         except Exception as error:
-            Stage(self.out, job.name).discard()
+            self._stages.discard(job.name)
             return failed(job.path, failure_of(job.path, error), job.name)
 
     def _draw(self, job: Job, name: str, upper: float | None) -> Outcome:
+        stage = self._stages.of(job.name)
         photo, found = self._mapped(job)
         peak = float(found.anomaly.max())
         scale = Scale(name, upper or peak or 1.0)
@@ -114,13 +118,12 @@ class MapRun:
             limit = self.look.threshold * peak
         mask = mask_of(found.anomaly, limit)
         regions = regions_of(found.anomaly, mask, found.view)
-        stage = Stage(self.out, job.name)
         drawing = Drawing(photo, self.standard.shown, found, mask, regions, scale)
         with stage.opened():
             write_files(stage.folder, drawing, self.look.colormap, self.look.upsample)
             record = self._picture(job, photo, found, mask, regions)
             record["files"] = stage.files()
-            write_json(stage.folder / "run.json", self._record([record], scale))
+            stage.write_record(self._record([record], scale))
         stage.commit()
         return Outcome(job.path, record, stage.final)
 
@@ -173,6 +176,7 @@ class MapRun:
     def _record(self, pictures: Sequence[dict[str, Any]], scale: Scale | None) -> dict[str, Any]:
         return {
             "vitmap": __version__,
+            "format": RECORD_FORMAT,
             "command": list(self.command),
             "method": "SOARTC",
             "settings": {**asdict(self.settings), **asdict(self.look)},

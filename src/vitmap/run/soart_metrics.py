@@ -14,7 +14,7 @@ from vitmap.errors import InputError
 from vitmap.export.soart_tables import write_tables
 from vitmap.export.spreadsheet import write_sheet
 from vitmap.run.soart_pictures import Stream, gather, shape_remarks
-from vitmap.run.staging import staged, write_json
+from vitmap.run.staging import RECORD_FORMAT, staged
 from vitmap.soart.rt import distances
 from vitmap.soart.settings import TableSettings
 from vitmap.soart.tables import Standard, Tables, measure_pictures, standard_of
@@ -71,6 +71,7 @@ def write(out: Path, role: str, measured: Measured, command: Sequence[str]) -> l
             _write_distances(stage.folder, role, measured)
         record: dict[str, Any] = {
             "vitmap": __version__,
+            "format": RECORD_FORMAT,
             "command": list(command),
             "settings": measured.standard.settings.as_json(),
             "standard": [str(path.absolute()) for path, _ in measured.unit],
@@ -80,7 +81,7 @@ def write(out: Path, role: str, measured: Measured, command: Sequence[str]) -> l
         rows = [(row.number, row.image, row.group) for row in tables.rows]
         write_tables(stage.folder, role, tables.values, rows, record)
         files = stage.files()
-        write_json(stage.folder / stage.record, {**record, "files": files})
+        stage.write_record({**record, "files": files})
     return files
 
 

@@ -14,7 +14,7 @@ from vitmap.export.spreadsheet import Cell, write_sheet
 from vitmap.export.workbook import require_workbook
 from vitmap.run.soart_attend import Step, record_of, take_step, write_step
 from vitmap.run.soart_metrics import Measured
-from vitmap.run.staging import staged, write_json
+from vitmap.run.staging import staged
 from vitmap.soart.mahalanobis import Rows
 from vitmap.soart.tables import Tables
 from vitmap.soart.verdict import Judged, judge, recommended
@@ -136,7 +136,7 @@ def write(
             "files": files,
         }
         record["remarks"] = [*measured.remarks, *step.remarks, *verdict.remarks]
-        write_json(stage.folder / "run.json", record)
+        stage.write_record(record)
     return files
 
 
