@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 import vitmap
@@ -261,12 +262,17 @@ def test_a_full_disk_is_that_picture_s_failure_and_made_good_later(
     assert differing(out, fresh) == {"run.json"}
 
 
+def as_it_is(_kind: str, _name: str, value: dict, _where: str) -> dict:
+    """A reader of facts that believes whatever the journal's line has."""
+    return value
+
+
 def test_a_full_disk_does_not_tear_the_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from vitmap.run import journal as module
 
-    journal = module.Journal(tmp_path)
+    journal = module.Journal(tmp_path, as_it_is)
     journal.put("seen", "a", {"n": 1})
 
     def full(_: int) -> None:
@@ -279,22 +285,23 @@ def test_a_full_disk_does_not_tear_the_journal(
     journal.put("seen", "c", {"n": 3})
     assert [journal.get("seen", name) for name in "abc"] == [{"n": 1}, None, {"n": 3}]
     journal.close()
-    again = module.Journal(tmp_path)
+    again = module.Journal(tmp_path, as_it_is)
     assert [again.get("seen", name) for name in "abc"] == [{"n": 1}, None, {"n": 3}]
     again.close()
 
 
 def test_two_runs_do_not_share_a_folder(review: Callable[..., Said], lot: Path, out: Path) -> None:
-    from vitmap.run.journal import Journal
-
-    holder = Journal(out / "journal")
-    said = review(lot)
+    out.mkdir()
+    lock = FileLock(out / ".vitmap.lock")
+    with lock:
+        lock_file = Path(lock.lock_file)
+        lock_file.write_text(f"{os.getpid()}\n", encoding="ascii")
+        said = review(lot, "--wait", 0)
     assert said.code == 3
     assert said.err == [
-        f"vitmap: {out}: another run (process {os.getpid()}) is writing here: wait until it is "
-        "done, or choose another folder with --out."
+        f"vitmap: {out}: another vitmap (process {os.getpid()}) writes there, and did not end "
+        "within 0 s: wait until it is done, or choose another folder with --out."
     ]
-    holder.close()
     assert review(lot).code == 0
 
 

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from vitmap.cli.console import complain
-from vitmap.cli.options import Parser
+from vitmap.cli.options import Parser, add_wait, patient
 from vitmap.cli.progress import Progress
 from vitmap.cli.review import finish
 from vitmap.errors import UsageError
@@ -27,14 +27,22 @@ def run(arguments: Sequence[str]) -> int:
     options = _parser().parse_intermixed_args(list(arguments))
     if not options.shards:
         raise UsageError("No shard was given: vitmap merge FOLDER (--help says more).")
-    from vitmap.run.merge import find_shards, merged
+    from vitmap.run.merge import kept_alone, shard_folders
+
+    folders = shard_folders([Path(place) for place in options.shards])
+    out = Path(options.out) if options.out else folders[0].parent
+    with patient(options), kept_alone(folders, out):
+        return _merge(folders, out, options, ["vitmap", "merge", *arguments])
+
+
+def _merge(
+    folders: Sequence[Path], out: Path, options: argparse.Namespace, command: Sequence[str]
+) -> int:
+    from vitmap.run.merge import merged, read_shards
     from vitmap.run.overlap import Behind
     from vitmap.run.review_outcomes import Drawing, draw_waiting
 
-    places = [Path(place) for place in options.shards]
-    shards = find_shards(places)
-    out = Path(options.out) if options.out else shards[0].folder.parent
-    with closing(merged(shards, out)) as place:
+    with closing(merged(read_shards(folders), out)) as place:
         place.settle_scale()
         behind: Drawing = Behind()
         wanted = not options.quiet
@@ -47,7 +55,7 @@ def run(arguments: Sequence[str]) -> int:
                     if options.debug:
                         traceback.print_exception(outcome.error)
                     complain(str(outcome.error))
-        return finish(place, ["vitmap", "merge", *arguments], options)
+        return finish(place, command, options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         "shards", nargs="*", metavar="SHARD", help="the shards' folders, or the folder around them"
     )
     parser.add_argument("--out", metavar="DIR", help="(default: the folder around the shards)")
+    add_wait(parser)
     parser.add_argument("--json", action="store_true", help="one JSON line at the end")
     parser.add_argument("--quiet", action="store_true", help="print failures alone")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")

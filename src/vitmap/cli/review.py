@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitmap.cli.console import complain, say
 from vitmap.cli.map import parse
+from vitmap.cli.options import patient
 from vitmap.cli.progress import Progress
 from vitmap.cli.review_options import parser_of
 from vitmap.errors import InputError, UsageError
@@ -53,14 +54,17 @@ def run(arguments: Sequence[str]) -> int:
         )
     if shard[1] > 1:
         out = out / f"shard-{shard[0]}-of-{shard[1]}"
-    from vitmap.run.review import Review  # from here on a model is needed, and with it torch
+    from vitmap.run.keeping import keep_folder
 
-    work = Review(settings, lot, out)
-    with closing(work.place):
-        for remark in work.remarks:
-            complain(remark)
-        _work(work, options)
-        return finish(work.place, ["vitmap", "review", *arguments], options)
+    with patient(options), keep_folder(out):
+        from vitmap.run.review import Review  # from here on a model is needed, and with it torch
+
+        work = Review(settings, lot, out)
+        with closing(work.place):
+            for remark in work.remarks:
+                complain(remark)
+            _work(work, options)
+            return finish(work.place, ["vitmap", "review", *arguments], options)
 
 
 def _work(work: Review, options: argparse.Namespace) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from vitmap.cli.options import Parser
+from vitmap.cli.options import Parser, add_wait
 
 _EPILOG = """\
 examples:
@@ -101,6 +101,7 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         "cvat, labelme, all, none (default: csv,png); the page index.html is always written",
     )
     group.add_argument("--out", metavar="DIR", help="(default: outputs/review)")
+    add_wait(group)
     group.add_argument("--shard", metavar="I/N", help="do the i-th of n parts of the lot")
     group.add_argument("--json", action="store_true", help="one JSON line at the end")
     group.add_argument("--quiet", action="store_true", help="print failures alone")

@@ -1,61 +1,88 @@
-"""Journal: what a run has finished, line by line on the disk, so that a killed run can go on."""
+"""Journal: what a run has finished, line by line on the disk, so that a killed run can go on.
+
+Each line is a fact with a digest of itself. A line that was cut off or changed is as if it had
+never been written: what it would have said is done again.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from vitmap.errors import InputError
+from vitmap.errors import DamagedFile, NotFinite
+from vitmap.files.checked import DIGEST, damaged, parse_json, unseal
+from vitmap.files.opener import MIB, open_file
+from vitmap.files.place import inside, is_safe
+
+# Kind, name, value, where it stands → the value, once it is what such a fact must be.
+FactReader = Callable[[str, str, Any, str], dict[str, Any]]
 
 _LINES = "journal.jsonl"
+_LONGEST = MIB  # bytes of a line; vitmap's own have some hundred
+_KIND = "a journal that vitmap wrote"
+_FIELDS = {"kind", "name", "value"}
+_TAIL = len(f', "{DIGEST}": "{"":64}"}}\n')
 
 
 class Journal:
     """Facts by kind and name; the last one holds. Only where each stands is kept in memory.
 
-    A line counts once it is on the disk (fsync). A line that was cut off, by a kill or a full
-    disk, is as if it had never been begun: what it would have said is done again.
+    A line counts once it is on the disk (fsync). Whoever opens a journal holds the lock of the
+    folder that it is about.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Open or begin the journal in a folder, and keep other processes out of it.
+    def __init__(self, folder: Path, read: FactReader, doubtful: Iterable[str] = ()) -> None:
+        """Open or begin the journal in a folder.
 
-        Raises InputError where another process has it open.
+        A damaged line may have been the last word on anything: what earlier lines say in one of
+        the `doubtful` kinds is not believed then.
+
+        Raises UnsafeName where a link lies there, OSError where it cannot be opened.
         """
+        self.damaged = 0  # lines that were not believed
+        self._fact_of, self._doubtful = read, set(doubtful)
         folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / _LINES
+        self.path = inside(folder, _LINES)
+        with suppress(FileNotFoundError):
+            open_file(self.path).close()  # a named pipe would be waited for
         self._guard = threading.Lock()
-        self._owner = _claim(folder / "lock")
+        self._file: IO[bytes] = self.path.open("a+b")
+        self._places: dict[tuple[str, str], tuple[int, int]] = {}
+        self._end = 0
         try:
-            self._file: IO[bytes] = self.path.open("a+b")
-            self._places: dict[tuple[str, str], tuple[int, int]] = {}
-            self._end = 0
             self._read()
         except BaseException:
-            _release(self._owner)
+            self._file.close()
             raise
 
     def get(self, kind: str, name: str) -> dict[str, Any] | None:
-        """The last fact of that kind about a name."""
+        """The last fact of that kind about a name; None also where it is not what it must be."""
         with self._guard:
             place = self._places.get((kind, name))
             if place is None:
                 return None
             self._file.seek(place[0])
-            value: dict[str, Any] = json.loads(self._file.read(place[1]))["value"]
-            return value
+            line = self._file.read(place[1])
+        try:
+            return self._fact_of(kind, name, _value_of(line, str(self.path)), str(self.path))
+        except DamagedFile:
+            self.damaged += 1
+            self.drop(kind, name)
+            return None
 
     def put(self, kind: str, name: str, value: dict[str, Any]) -> None:
         """Add a fact; it is on the disk when this returns.
 
-        Raises OSError where it cannot be, and the journal stays as it was.
+        Raises NotFinite for a number that is none, and OSError where it cannot be written: the
+        journal stays as it was.
         """
-        line = json.dumps({"kind": kind, "name": name, "value": value}).encode() + b"\n"
+        line = _line(kind, name, value)
         with self._guard:
             try:
                 self._file.write(line)
@@ -70,6 +97,13 @@ class Journal:
             self._places[kind, name] = (self._end, len(line))
             self._end += len(line)
 
+    def remarks(self) -> list[str]:
+        """A word on lines that were not believed."""
+        if not self.damaged:
+            return []
+        lines = "1 line was" if self.damaged == 1 else f"{self.damaged} lines were"
+        return [f"{self.path}: {lines} damaged: what was said there is done again."]
+
     def drop(self, kind: str, name: str) -> None:
         """Forget a fact; on the disk it is gone after `compact`."""
         self._places.pop((kind, name), None)
@@ -82,15 +116,14 @@ class Journal:
         """Keep the last facts about these names, in their order: however often a run was begun
         again, its finished journal is the same."""
         kinds = list(kinds)
-        partial = self.path.with_name(f".{_LINES}.partial")
-        with partial.open("wb") as file:
+        partial = self.path.with_name(f".{_LINES}.{os.getpid()}.partial")
+        partial.unlink(missing_ok=True)
+        with partial.open("xb") as file:
             for name in names:
                 for kind in kinds:
-                    with self._guard:
-                        place = self._places.get((kind, name))
-                        if place is not None:
-                            self._file.seek(place[0])
-                            file.write(self._file.read(place[1]))
+                    fact = self.get(kind, name)
+                    if fact is not None:
+                        file.write(_line(kind, name, fact))
             file.flush()
             os.fsync(file.fileno())
         with self._guard:
@@ -101,64 +134,92 @@ class Journal:
             self._read()
 
     def close(self) -> None:
-        """Let other processes have it."""
+        """Close the file."""
         self._file.close()
-        _release(self._owner)
 
     def _read(self) -> None:
         self._file.seek(0)
-        for line in self._file:
+        believed = 0  # from where on every line is what was written
+        for line, size in _lines(self._file):
             if not line.endswith(b"\n"):  # cut off
                 break
-            with suppress(ValueError, LookupError, TypeError):
-                fact = json.loads(line)
-                self._places[fact["kind"], fact["name"]] = (self._end, len(line))
-            self._end += len(line)
+            try:
+                self._places[_about(line, str(self.path))] = (self._end, size)
+            except DamagedFile:
+                self.damaged += 1
+                believed = self._end
+            self._end += size
         self._file.truncate(self._end)
+        for about, (start, _) in list(self._places.items()):
+            if start < believed and about[0] in self._doubtful:
+                del self._places[about]
 
 
-def read_facts(folder: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """The facts of a journal that nobody writes, in the order of the file."""
-    with (folder / _LINES).open("rb") as file:
-        for line in file:
-            with suppress(ValueError, LookupError, TypeError):
-                fact = json.loads(line)
-                yield fact["kind"], fact["name"], fact["value"]
+def read_facts(folder: Path, read: FactReader) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """The facts of a journal that nobody writes, in the order of the file.
+
+    Raises DamagedFile for a line that is not what was written, UnsafeName where a link lies there,
+    OSError where it cannot be read.
+    """
+    path = inside(folder, _LINES)
+    with open_file(path) as file:
+        for number, (line, _) in enumerate(_lines(file), 1):
+            where = f"{path}: line {number}"
+            if not line.endswith(b"\n"):
+                raise damaged(where, _KIND, "it was cut off")
+            kind, name = _about(line, where)
+            yield kind, name, read(kind, name, _value_of(line, where), where)
 
 
-def _claim(path: Path) -> IO[str]:
-    """The lock goes with the process that holds it, however it ends."""
-    file = path.open("a+", encoding="ascii")
+def _line(kind: str, name: str, value: dict[str, Any]) -> bytes:
+    """As `files.checked.seal` has it: the digest is that of the text before it."""
     try:
-        _lock(file)
-    except OSError as error:
-        file.seek(0)
-        holder = file.read().strip() or "?"
-        file.close()
-        raise InputError(
-            f"{path.parent.parent}: another run (process {holder}) is writing here: wait until it "
-            "is done, or choose another folder with --out."
-        ) from error
-    file.truncate(0)
-    file.write(f"{os.getpid()}\n")
-    file.flush()
-    return file
+        text = json.dumps(
+            {"kind": kind, "name": name, "value": value}, sort_keys=True, allow_nan=False
+        )
+    except ValueError:
+        raise NotFinite(f"{name}: a number of it is NaN or infinite: it is not kept.") from None
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return f'{text[:-1]}, "{DIGEST}": "{digest}"}}\n'.encode()
 
 
-def _lock(file: IO[str]) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows: one byte far behind the text, which stays readable
-        import msvcrt
+def _lines(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:
+    """Each line with its size; one that is longer than any fact is given as a blank one."""
+    while line := file.readline(_LONGEST):
+        size = len(line)
+        if size == _LONGEST and not line.endswith(b"\n"):
+            while rest := file.readline(_LONGEST):
+                size += len(rest)
+                if rest.endswith(b"\n"):
+                    break
+            line = b"\n"
+        yield line, size
 
-        file.seek(4096)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        return
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+def _about(line: bytes, where: str) -> tuple[str, str]:
+    """Kind and name of a line that is what was written."""
+    text = line[:-_TAIL] + b"}"
+    digest = hashlib.sha256(text).hexdigest()
+    if line == text[:-1] + f', "{DIGEST}": "{digest}"}}\n'.encode():
+        # Just what vitmap writes: of 200,000 such lines all are read when a journal is opened.
+        try:
+            fact = json.loads(text)
+        except (ValueError, RecursionError):
+            raise damaged(where, _KIND, "no JSON") from None
+    else:
+        fact = parse_json(line, where, _KIND)
+        if not (isinstance(fact, dict) and fact.keys() == _FIELDS):  # from before digests
+            fact = unseal(fact, where, _KIND)
+    if not isinstance(fact, dict) or fact.keys() != _FIELDS:
+        raise damaged(where, _KIND, f"expected the fields {', '.join(sorted(_FIELDS))}")
+    kind, name = fact["kind"], fact["name"]
+    if not isinstance(kind, str) or not isinstance(name, str):
+        raise damaged(where, _KIND, "fields kind and name: expected str")
+    if name and not is_safe(name):
+        raise damaged(where, _KIND, f"field name: {name!r:.200} leads out of its folder")
+    return kind, name
 
 
-def _release(file: IO[str]) -> None:
-    with suppress(OSError, ValueError):
-        file.seek(0)
-        file.truncate(0)
-    file.close()
+def _value_of(line: bytes, where: str) -> Any:
+    """The value of a line that `_about` has read."""
+    return parse_json(line, where, _KIND)["value"]

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
-from vitmap.errors import InputError, PictureError, UsageError
+from msgspec import Meta
+
+from vitmap.errors import InputError, PictureError, UnsafeName, UsageError
+from vitmap.files.checked import convert, damaged, digest_of
+from vitmap.files.opener import MIB, open_file, read_file
+from vitmap.files.place import parts_of
 from vitmap.folders import find_pictures
 from vitmap.run.names import folder_names
+
+_LIST_LIMIT = 256 * MIB
+_MOST_SHARDS = 999_999
+_Number = Annotated[int, Meta(ge=1, le=_MOST_SHARDS)]
+
+
+class LotPlan(TypedDict):
+    """A lot as the plan of its review has it."""
+
+    shard: tuple[_Number, _Number]
+    pictures: list[tuple[str, str, str]]  # path, name, file
+    lost: list[tuple[str, str]]
+    title: str
 
 
 @dataclass(frozen=True)
@@ -56,12 +73,29 @@ class Lot:
         }
 
     @classmethod
-    def from_json(cls, about: dict[str, Any]) -> Lot:
-        """What `as_json` wrote."""
-        members = tuple(Member(Path(path), name, file) for path, name, file in about["pictures"])
-        number, count = about["shard"]
-        lost = tuple((given, why) for given, why in about["lost"])
-        return cls(members, lost, (number, count), about["title"])
+    def from_json(cls, about: Any, where: str, kind: str) -> Lot:
+        """What `as_json` wrote; `where` and `kind` are for the message.
+
+        Raises DamagedFile, also for a name that leads out of the review's folder.
+        """
+        plan: LotPlan = convert(about, LotPlan, where, kind, "lot")
+        number, count = plan["shard"]
+        if number > count:
+            raise damaged(where, kind, f"field lot.shard: shard {number} of {count} cannot be")
+        taken: set[str] = set()
+        for place, (path, name, _) in enumerate(plan["pictures"]):
+            field = f"field lot.pictures[{place}]"
+            try:
+                parts_of(name)
+            except UnsafeName as error:
+                raise damaged(where, kind, f"{field}[1]: {str(error).rstrip('.')}") from error
+            if name.casefold() in taken:
+                raise damaged(where, kind, f"{field}[1]: {name!r:.200} stands there twice")
+            if "\0" in path:
+                raise damaged(where, kind, f"{field}[0]: {path!r:.200} is no path")
+            taken.add(name.casefold())
+        members = tuple(Member(Path(path), name, file) for path, name, file in plan["pictures"])
+        return cls(members, tuple(plan["lost"]), (number, count), plan["title"])
 
 
 def lot_of(
@@ -93,16 +127,10 @@ def parse_shard(text: str) -> tuple[int, int]:
     return number, count
 
 
-def digest_of(value: object) -> str:
-    """sha256 of a value as JSON."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def sha256_of(path: Path) -> str:
     """sha256 of a file; raises PictureError where it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise PictureError(f"{path}: cannot be read ({error.strerror}).") from error
@@ -111,7 +139,7 @@ def sha256_of(path: Path) -> str:
 def _listed(path: Path) -> list[str]:
     """A path a line; relative ones start at the list's own folder."""
     try:
-        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+        text = read_file(path, _LIST_LIMIT).decode("utf-8-sig", errors="surrogateescape")
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read ({error.strerror}): expected a text file with a picture's "

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vitmap.errors import InputError
+from vitmap.errors import InputError, OutputError
+from vitmap.files.lock import folder_locks
 from vitmap.run.journal import read_facts
+from vitmap.run.keeping import keep_folder
 from vitmap.run.lot import Lot, Member
-from vitmap.run.reading import Terms
-from vitmap.run.review_earlier import JOURNAL, PLAN
+from vitmap.run.review_earlier import state_name
+from vitmap.run.review_facts import fact_of
 from vitmap.run.review_files import State, copy
+from vitmap.run.review_finding import view_of
 from vitmap.run.review_place import Workplace
-from vitmap.run.review_settings import ReviewSettings
+from vitmap.run.review_plan import JOURNAL, PLAN, Plan, read_plan
 
 
 @dataclass(frozen=True)
@@ -23,14 +27,18 @@ class Shard:
     """A shard's folder and what its plan says."""
 
     folder: Path
-    plan: dict[str, Any]
-    lot: Lot
+    plan: Plan
+
+    @property
+    def lot(self) -> Lot:
+        """The whole lot, and which of its shards this is."""
+        return self.plan.lot
 
 
-def find_shards(places: Sequence[Path]) -> list[Shard]:
-    """The shards in these folders, or in folders inside them, complete and of one lot.
+def shard_folders(places: Sequence[Path]) -> list[Path]:
+    """The folders of shards among these, or inside them, in the shards' order.
 
-    Raises InputError where one is missing, unfinished, given twice, or of another lot.
+    Raises InputError where there is none, or where a plan cannot be read.
     """
     # The folder around them may hold a merge that was killed: that is a run too, but no shard.
     found = [
@@ -44,14 +52,35 @@ def find_shards(places: Sequence[Path]) -> list[Shard]:
             f"{', '.join(map(str, places))}: no shards here: expected folders that "
             "vitmap review --shard i/n wrote."
         )
-    shards = sorted((_shard(folder) for folder in found), key=lambda shard: shard.lot.shard)
+    return sorted(found, key=lambda folder: _plan(folder).lot.shard)
+
+
+@contextmanager
+def kept_alone(folders: Sequence[Path], out: Path) -> Iterator[None]:
+    """Keep other runs out of the shards and of the folder that they are merged into.
+
+    Raises FolderInUse where one writes there, OutputError where nothing can be written in `out`.
+    """
+    with keep_folder(out):
+        # Where nothing can be written no shard is at work either.
+        shards = [(folder, "SHARD") for folder in folders if os.access(folder, os.W_OK)]
+        with folder_locks(shards, nested=True):
+            yield
+
+
+def read_shards(folders: Sequence[Path]) -> list[Shard]:
+    """The shards in these folders, complete and of one lot.
+
+    Raises InputError where one is missing, unfinished, damaged, given twice, or of another lot.
+    """
+    shards = [_shard(folder) for folder in folders]
     first = shards[0]
     for shard in shards:
         _require_alike(first, shard)
-    numbers, count = [shard.lot.shard[0] for shard in shards], first.lot.shard[1]
-    missing = sorted(set(range(1, count + 1)) - set(numbers))
-    if missing or len(numbers) != count:
-        what = f"shard {missing[0]} of {count} is missing" if missing else "a shard is given twice"
+    numbers, count = {shard.lot.shard[0] for shard in shards}, first.lot.shard[1]
+    if len(numbers) != count or len(shards) != count:
+        missing = next((n for n in range(1, count + 1) if n not in numbers), None)
+        what = f"shard {missing} of {count} is missing" if missing else "a shard is given twice"
         raise InputError(f"{what}: vitmap merge needs each of the {count} once.".capitalize())
     return shards
 
@@ -62,14 +91,7 @@ def merged(shards: Sequence[Shard], out: Path) -> Workplace:
     Raises InputError or OutputError.
     """
     plan, lot = shards[0].plan, replace(shards[0].lot, shard=(1, 1))
-    settings = plan["settings"]
-    place = Workplace(
-        out,
-        ReviewSettings(**{**settings, "exports": tuple(settings["exports"])}),
-        lot,
-        Terms.from_json(plan["terms"]),
-        plan["about"],
-    )
+    place = Workplace(out, plan.settings, lot, plan.terms, plan.about)
     try:
         place.begin()
         for shard in shards:
@@ -77,7 +99,7 @@ def merged(shards: Sequence[Shard], out: Path) -> Workplace:
                 _adopt(place, member, shard.folder, facts)
     except OSError as error:
         place.close()
-        raise InputError(f"{out}: the shards cannot be copied ({error.strerror}).") from error
+        raise OutputError(f"{out}: the shards cannot be copied ({error.strerror}).") from error
     except BaseException:
         place.close()
         raise
@@ -89,39 +111,54 @@ def _adopt(place: Workplace, member: Member, folder: Path, facts: dict[str, Any]
     if "failed" in facts:
         place.fail(member, facts["failed"]["error"])
         return
-    seen, drawn = facts["seen"], facts.get("drawn")
-    state = place.state_path(member.name).relative_to(place.out)
-    State.read(folder / state, seen["state"])
-    for name in [state.as_posix(), *seen["files"], *(drawn or {"files": ()})["files"]]:
-        copy(folder / name, place.out / name)
+    seen, drawn, state = facts["seen"], facts.get("drawn"), state_name(member.name)
+    State.read(folder, state, seen["state"], view_of(seen))
+    copy(folder, place.out, state)
+    for name, size in {**seen["files"], **(drawn["files"] if drawn else {})}.items():
+        copy(folder, place.out, name, size)
     place.take_over(member, seen, drawn)
 
 
 def _is_run(folder: Path) -> bool:
-    return (folder / JOURNAL / PLAN).is_file()
+    return os.path.lexists(folder / JOURNAL / PLAN)
+
+
+def _plan(folder: Path) -> Plan:
+    try:
+        return read_plan(folder)
+    except OSError as error:
+        raise InputError(
+            f"{folder / JOURNAL / PLAN}: cannot be read ({error.strerror}): give the shard's "
+            "command again."
+        ) from error
 
 
 def _shard(folder: Path) -> Shard:
-    try:
-        plan = json.loads((folder / JOURNAL / PLAN).read_text(encoding="utf-8"))
-        lot = Lot.from_json(plan["lot"])
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise InputError(f"{folder}: its plan cannot be read ({type(error).__name__}).") from error
-    done = {"all": False}
-    for kind, _, value in read_facts(folder / JOURNAL):
-        done = value if kind == "done" else done
-    if not done.get("all"):
-        number, count = lot.shard
+    plan, done = _plan(folder), False
+    for kind, _, value in _facts(folder):
+        done = value["all"] if kind == "done" else done
+    if not done:
+        number, count = plan.lot.shard
         raise InputError(
             f"{folder}: shard {number} of {count} is not finished: give its command again first."
         )
-    return Shard(folder, plan, lot)
+    return Shard(folder, plan)
+
+
+def _facts(folder: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    try:
+        yield from read_facts(folder / JOURNAL, fact_of)
+    except OSError as error:
+        raise InputError(
+            f"{folder / JOURNAL}: cannot be read ({error.strerror}): give the shard's command "
+            "again."
+        ) from error
 
 
 def _require_alike(first: Shard, other: Shard) -> None:
     same = first.lot.digest == other.lot.digest and first.lot.shard[1] == other.lot.shard[1]
     keys = ("settings", "terms", "about")
-    if not same or any(first.plan[key] != other.plan[key] for key in keys):
+    if not same or any(getattr(first.plan, key) != getattr(other.plan, key) for key in keys):
         what = "settings" if same else "pictures"
         raise InputError(
             f"{other.folder}: not the same {what} as {first.folder}: merge the shards of one run."
@@ -131,7 +168,7 @@ def _require_alike(first: Shard, other: Shard) -> None:
 def _finished(shard: Shard) -> Iterator[tuple[Member, dict[str, Any]]]:
     """Each picture of a shard with the facts about it."""
     facts: dict[str, dict[str, Any]] = {}
-    for kind, name, value in read_facts(shard.folder / JOURNAL):
+    for kind, name, value in _facts(shard.folder):
         facts.setdefault(name, {})[kind] = value
     for member in shard.lot.own:
         own = facts.get(member.name, {})

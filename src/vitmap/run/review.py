@@ -13,6 +13,7 @@ from vitmap.maps import AttentionMaps
 from vitmap.methods.attention import check_query, look
 from vitmap.models.backbone import Backbone
 from vitmap.models.load import load, load_default
+from vitmap.rank.finite import require_finite
 from vitmap.rank.recipe import Recipe, read_recipe
 from vitmap.run.jobs import Outcome
 from vitmap.run.lot import Lot, Member, sha256_of
@@ -23,6 +24,7 @@ from vitmap.run.recipe_settings import recipe_file
 from vitmap.run.review_files import State, aside, room_for, thumbnail
 from vitmap.run.review_outcomes import Drawing, draw_waiting, failure, failures
 from vitmap.run.review_place import Workplace
+from vitmap.run.review_plan import About
 from vitmap.run.review_settings import EXPORTS, ReviewSettings
 from vitmap.selection import select
 
@@ -33,7 +35,8 @@ class Review:
     def __init__(self, settings: ReviewSettings, lot: Lot, out: Path) -> None:
         """Load the model, open the journal, and check everything that no picture can change.
 
-        Raises UsageError, ModelError, OutputError, or InputError where another run writes there.
+        Raises UsageError, ModelError, OutputError, UnsafeName where a link would lead what is
+        written elsewhere, FolderInUse where another run still writes there.
         """
         settings.check()
         recipe = read_recipe(settings.recipe) if settings.recipe else None
@@ -54,7 +57,7 @@ class Review:
         self.reading = self._read_recipe(recipe) if recipe else self._read_heads()
         check_query(self.model, settings.query, list(self.reading.layers))
         self.model.view((100, 100), settings.size, settings.fit)
-        about = {
+        about: About = {
             "model": _about(self.model),
             "reading": self.reading.about(),
             "size": settings.size,
@@ -116,14 +119,17 @@ class Review:
 
     def _keep(self, member: Member, photo: Photo, maps: AttentionMaps) -> None:
         heat, notes = self.reading.heat(maps, photo)
+        score = self.reading.score(heat)
+        require_finite(heat, str(photo.path), f"the map {self.reading.terms.label}")
+        require_finite(score, str(photo.path), f"the score of {self.reading.terms.label}")
         photo = replace(photo, notes=(*photo.notes, *notes))
         files = {}
         if "tensors" in self.settings.exports:
             name = EXPORTS["tensors"][0].format(member.name)
-            aside(self.place.out / name, lambda path: write_maps(path, maps))
-            files[name] = (self.place.out / name).stat().st_size
+            self.place.forget(member)
+            files[name] = aside(self.place.out, name, lambda path: write_maps(path, maps))
         state = State(heat, thumbnail(photo.pixels, self.room - 4 * heat.size))
-        self.place.keep(member, photo, maps.view, state, self.reading.score(heat), files)
+        self.place.keep(member, photo, maps.view, state, score, files)
         if self.place.scale is not None:
             self.place.draw(member, photo)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import math
 import os
 import shutil
@@ -15,14 +16,16 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import save
 
-from vitmap.errors import InputError
+from vitmap.errors import DamagedFile, NotFinite
 from vitmap.export.finding import Finding
 from vitmap.export.labelme import write_labelme
 from vitmap.export.png import write_heatmap, write_mask, write_picture
 from vitmap.export.raw16 import write_raw16
+from vitmap.files.checked import damaged, load_tensors
+from vitmap.files.opener import MIB, open_file, read_file
+from vitmap.files.place import inside
 from vitmap.geometry import View
 from vitmap.images import Photo
 from vitmap.render.colormap import palette
@@ -34,6 +37,11 @@ THUMB = 640  # pixels of a thumbnail's longer side
 _QUALITIES = (82, 70, 55, 40)
 _COUNT, _ALL = 500, 42_000_000  # so many pictures and maps take so many bytes, not yet as text
 _MOST, _LEAST = 66_000, 6_000  # bytes of a thumbnail
+_STATE = "a state that vitmap review wrote"
+_STATE_LIMIT = 256 * MIB
+_TENSORS = {"heat": (np.floating, 2), "thumb": (np.uint8, 1)}
+_JPEG = b"\xff\xd8\xff"
+_NUMBERS = itertools.count()
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,26 +51,40 @@ class State:
     heat: Float[np.ndarray, "gy gx"]
     thumb: bytes  # JPEG
 
-    def write(self, path: Path) -> str:
-        """Whole or not at all, and on the disk when this returns; gives its sha256."""
+    def write(self, out: Path, name: str) -> str:
+        """Whole or not at all, and on the disk when this returns; gives its sha256.
+
+        Raises NotFinite for a heat that is none, UnsafeName where a link lies there, OSError.
+        """
+        if not np.isfinite(self.heat).all():
+            raise NotFinite(f"{out / name}: the heat holds NaN or infinity: it is not kept.")
         tensors = {"heat": self.heat, "thumb": np.frombuffer(self.thumb, dtype=np.uint8)}
         content = save(tensors)
-        aside(path, lambda partial: _durable(partial, content))
+        aside(out, name, lambda partial: _durable(partial, content))
         return hashlib.sha256(content).hexdigest()
 
     @classmethod
-    def read(cls, path: Path, digest: str) -> State:
-        """Raises InputError where it is not what was written."""
+    def read(cls, out: Path, name: str, digest: str, view: View) -> State:
+        """The state of a picture that is seen in that view.
+
+        Raises DamagedFile where it is not what was written, UnsafeName where a link leads to it.
+        """
+        path = inside(out, name)
         try:
-            content = path.read_bytes()
-            if hashlib.sha256(content).hexdigest() != digest:
-                raise ValueError("it is not what was written")
-            tensors = load(content)
-            return cls(tensors["heat"], tensors["thumb"].tobytes())
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
-            raise InputError(
-                f"{path}: cannot be used ({error}): run the same command again."
+            content = read_file(path, _STATE_LIMIT)
+        except OSError as error:
+            raise DamagedFile(
+                f"{path}: cannot be read ({error.strerror}): give the review's command again."
             ) from error
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise damaged(path, _STATE, "it was changed after it was written")
+        tensors = load_tensors(content, str(path), _STATE, _TENSORS)
+        heat, thumb = tensors["heat"], tensors["thumb"].tobytes()
+        if heat.shape != view.grid or not heat.size:
+            raise damaged(path, _STATE, f"expected {view.grid} patches, seen {heat.shape}")
+        if not thumb.startswith(_JPEG):
+            raise damaged(path, _STATE, "tensor thumb: expected a JPEG")
+        return cls(heat, thumb)
 
 
 def room_for(pictures: int) -> int:
@@ -116,8 +138,7 @@ def write_files(
     def write(kind: str, how: Callable[[Path], Any]) -> None:
         if kind in settings.exports:
             place = EXPORTS[kind][0].format(found.name)
-            aside(out / place, how)
-            files[place] = (out / place).stat().st_size
+            files[place] = aside(out, place, how)
 
     if levels is not None:
         write("heatmap", lambda path: write_heatmap(path, levels, colors))
@@ -151,23 +172,55 @@ def relative(path: Path, folder: Path) -> str:
         return path.as_posix()
 
 
-def aside(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write a file whole or not at all; its folder is made where it is missing."""
+def aside(out: Path, name: str, write: Callable[[Path], Any]) -> int:
+    """Write a file below a folder, whole or not at all; gives its size in bytes.
+
+    Its own folder is made where it is missing. Raises UnsafeName where a link lies there or on the
+    way, and what `write` raises.
+    """
+    path = inside(out, name)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Short, since the name itself may be as long as the file system takes.
     short = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
-    partial = path.with_name(f".{short}.partial{path.suffix}")
+    unique = f"{os.getpid()}-{next(_NUMBERS)}"  # of all processes and threads
+    partial = path.with_name(f".{short}.{unique}.partial{path.suffix}")
     try:
+        partial.unlink(missing_ok=True)  # a link with that name would be written through
         write(partial)
+        size = partial.stat().st_size
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+    return size
 
 
-def copy(source: Path, target: Path) -> None:
-    """The same file elsewhere, whole or not at all."""
-    aside(target, lambda partial: shutil.copyfile(source, partial))
+def copy(source: Path, out: Path, name: str, size: int | None = None) -> None:
+    """The same file below another folder, whole or not at all.
+
+    Raises UnsafeName where a link lies at either place, DamagedFile where the file is missing, no
+    regular one, or not of that size, OSError where it cannot be written.
+    """
+    found = inside(source, name)
+
+    def write(partial: Path) -> None:
+        with original, partial.open("xb") as file:
+            shutil.copyfileobj(original, file, MIB)
+
+    try:
+        original = open_file(found)
+        seen = os.fstat(original.fileno()).st_size
+    except OSError as error:
+        raise DamagedFile(
+            f"{found}: cannot be read ({error.strerror}): give the shard's command again."
+        ) from error
+    with original:
+        if size is not None and seen != size:
+            raise DamagedFile(
+                f"{found}: {seen:,} bytes, the journal says {size:,}: give the shard's command "
+                "again."
+            )
+        aside(out, name, write)
 
 
 def _write_raw16(path: Path, pixels: np.ndarray, unit: str, low: float) -> None:

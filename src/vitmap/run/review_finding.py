@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict
 
 import numpy as np
 from jaxtyping import Float
 
 from vitmap.errors import UsageError
 from vitmap.export.finding import Finding
+from vitmap.files.checked import digest_of
 from vitmap.geometry import View
+from vitmap.rank.finite import require_finite
 from vitmap.regions import Cut, find_regions
 from vitmap.render.scale import Scale
 from vitmap.run.lot import Member
 from vitmap.run.reading import Terms
+from vitmap.run.review_facts import Seen
 from vitmap.run.review_settings import ReviewSettings
 
 
 def finding_of(
     member: Member,
-    fact: dict[str, Any],
+    fact: Seen,
     heat: Float[np.ndarray, "gy gx"],
     cut: Cut,
     settings: ReviewSettings,
     terms: Terms,
 ) -> tuple[Finding, View]:
-    """What the journal's fact and the heat say; with the view that the heat lies on."""
-    about = fact["view"]
-    source, target, patch = (tuple(about[name]) for name in ("source", "target", "patch"))
-    view = View(source, target, patch, about["fit"])
+    """What the journal's fact and the heat say; with the view that the heat lies on.
+
+    Raises NotFinite where heat or score is no number: such a picture has no verdict.
+    """
+    require_finite(heat, str(member.path), f"the map {terms.label}")
+    view = view_of(fact)
     regions = find_regions(
         heat, cut.mask(heat), view, min_area=settings.min_area, merge=settings.merge
     )
@@ -42,13 +47,36 @@ def finding_of(
         regions=regions,
         score=fact["score"],
         unit=terms.unit,
-        verdict=terms.verdict(fact["score"]),
+        verdict=terms.verdict(fact["score"], str(member.path)),
         threshold=terms.threshold,
         peak=float(heat.max()),
         at=view.center(int(row), int(column)),
         notes=tuple(fact["notes"]),
     )
     return found, view
+
+
+def view_of(fact: Seen) -> View:
+    """The view that a picture was seen in."""
+    return View(**fact["view"])
+
+
+def look_of(
+    fact: Seen, settings: ReviewSettings, cut: Cut, scale: Scale, low: float, place: str
+) -> str:
+    """A digest of all that a picture's files depend on; `place` is where the picture lies."""
+    chosen = asdict(settings)
+    looks = ("upsample", "colormap", "min_area", "merge", "label")
+    return digest_of(
+        [
+            {name: chosen[name] for name in looks},
+            settings.per_picture(),
+            [cut.kind, cut.value],
+            [scale.name, scale.lower, scale.upper],
+            [fact["state"], fact["score"], fact["view"], low],
+            place if "labelme" in settings.exports else "",
+        ]
+    )
 
 
 def fixed_scale(settings: ReviewSettings, terms: Terms) -> Scale | None:

@@ -14,15 +14,16 @@ from vitmap.export.cvat import write_cvat
 from vitmap.export.finding import DEFECT, GOOD, Finding, Lost
 from vitmap.export.label_studio import write_label_studio
 from vitmap.export.regions_csv import write_tables
+from vitmap.files.checked import digest_of
+from vitmap.files.place import inside
 from vitmap.render.heads import display_name
 from vitmap.render.scale import PERCENTILE
 from vitmap.report.review import Card, Sheet, write_page
-from vitmap.run.lot import digest_of
-from vitmap.run.review_earlier import PAGE
+from vitmap.run.review_earlier import PAGE, RECORD
 from vitmap.run.review_files import aside, relative
 from vitmap.run.review_place import Workplace
 from vitmap.run.review_settings import EXPORTS
-from vitmap.run.staging import write_json, writing
+from vitmap.run.staging import RECORD_FORMAT, write_record, writing
 
 
 @dataclass
@@ -66,10 +67,10 @@ def write_lot(place: Workplace, command: Sequence[str]) -> Summary:
         writers[PAGE] = lambda path: write_page(path, sheet, counted(_cards(place)))
         for name, write in writers.items():
             with writing(place.out / name):
-                aside(place.out / name, write)
+                aside(place.out, name, write)
             files.append(name)
     summary.said, summary.files = tuple(said), tuple(files)
-    write_json(place.out / "run.json", _record(place, command, lot, entries, files))
+    write_record(inside(place.out, RECORD), _record(place, command, lot, entries, files))
     return summary
 
 
@@ -77,12 +78,13 @@ def _write_tables(place: Workplace) -> list[str]:
     """Both CSV files at once, since what they say is found at once."""
     if "csv" not in place.settings.exports:
         return []
-    first, second = (place.out / name for name in EXPORTS["csv"])
-    with writing(first):
-        aside(
-            first,
-            lambda one: aside(second, lambda two: write_tables(one, two, place.findings())),
-        )
+    first, second = EXPORTS["csv"]
+
+    def write_both(one: Path) -> None:
+        aside(place.out, second, lambda two: write_tables(one, two, place.findings()))
+
+    with writing(place.out / first):
+        aside(place.out, first, write_both)
     return list(EXPORTS["csv"])
 
 
@@ -179,6 +181,7 @@ def _record(
 ) -> dict[str, Any]:
     scale = place.scale
     return {
+        "format": RECORD_FORMAT,
         "vitmap": __version__,
         "command": list(command),
         "method": "review",

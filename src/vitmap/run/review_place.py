@@ -8,46 +8,50 @@ matter how often the run was interrupted, or whether it was done in shards.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from vitmap.errors import InputError, PictureError
 from vitmap.export.finding import Finding, Lost
+from vitmap.files.checked import digest_of
 from vitmap.geometry import View
 from vitmap.images import Photo, read_photo
 from vitmap.render.scale import RunScale, Scale
 from vitmap.run.journal import Journal
-from vitmap.run.lot import Lot, Member, digest_of, sha256_of
+from vitmap.run.keeping import keep_folder
+from vitmap.run.lot import Lot, Member, sha256_of
 from vitmap.run.reading import Terms
 from vitmap.run.review_earlier import (
-    JOURNAL,
-    PLAN,
-    folders,
+    are_there,
     lot_files_of,
     remarks_on,
+    remove_empty_folders,
+    remove_file,
     remove_files,
     remove_partials,
+    require_own_places,
+    state_name,
 )
+from vitmap.run.review_facts import ALL_DONE, FACTS, Drawn, Seen, fact_of
 from vitmap.run.review_files import State, relative, write_files
-from vitmap.run.review_finding import finding_of, fixed_scale
+from vitmap.run.review_finding import finding_of, fixed_scale, look_of, view_of
+from vitmap.run.review_plan import JOURNAL, About, Plan, write_plan
 from vitmap.run.review_settings import EXPORTS, ReviewSettings, parse_cut
-from vitmap.run.staging import prepare, write_json, writing
-
-_FACTS = ("seen", "drawn", "failed", "done")
-_DONE = ""  # the name under which the journal says that all was done
+from vitmap.run.staging import writing
 
 
 class Workplace:
     """One lot's folder, kept from other processes while it is open."""
 
     def __init__(
-        self, out: Path, settings: ReviewSettings, lot: Lot, terms: Terms, about: dict[str, Any]
+        self, out: Path, settings: ReviewSettings, lot: Lot, terms: Terms, about: About
     ) -> None:
         """Open the folder; `about` is all that the maps depend on besides the pictures.
 
-        Raises OutputError where nothing can be written there, InputError where another run is.
+        Raises OutputError where nothing can be written there, FolderInUse where another run is,
+        UnsafeName where a link would lead what is written elsewhere.
         """
         self.out, self.settings, self.lot, self.terms, self.about = out, settings, lot, terms, about
         self.cut = parse_cut(settings.threshold) if settings.threshold else terms.cut
@@ -57,15 +61,21 @@ class Workplace:
         self._errors: dict[str, str] = {}  # by name, of this run
         self._sound: set[str] = set()  # names whose map is known in this run
         self._scale = fixed_scale(settings, terms)
-        prepare(out)
-        with writing(out):
-            self.journal = Journal(out / JOURNAL)
-        self.remarks = remarks_on(out, about, settings)
-        self._earlier = lot_files_of(out)
+        with ExitStack() as held:
+            held.enter_context(keep_folder(out))
+            require_own_places(out)
+            with writing(out):
+                # Files of a look that a damaged line may have been about are drawn again.
+                self.journal = Journal(out / JOURNAL, fact_of, doubtful=["drawn"])
+            held.callback(self.journal.close)
+            self.remarks = remarks_on(out, about, settings)
+            self.remarks += self.journal.remarks()
+            self._earlier = lot_files_of(out)
+            self._held = held.pop_all()
 
     def close(self) -> None:
         """Let other processes have the folder."""
-        self.journal.close()
+        self._held.close()
 
     @property
     def scale(self) -> Scale | None:
@@ -78,39 +88,37 @@ class Workplace:
         return self.lot.shard[1] > 1
 
     def begin(self) -> None:
-        """Clear away what a killed run left half-written, and say what this one is about."""
-        remove_partials(self.out, self.state_path("").parent)
-        for name in self.journal.names("failed"):  # they are tried again
-            self.journal.drop("failed", name)
-        plan = {
-            "settings": asdict(self.settings),
-            "terms": self.terms.as_json(),
-            "about": self.about,
-            "lot": self.lot.as_json(),
-        }
+        """Clear away what a killed run left half-written, and say what this one is about.
+
+        Raises OutputError where that cannot be done.
+        """
         with writing(self.out):
-            write_json(self.out / JOURNAL / PLAN, plan)
-            self.journal.put("done", _DONE, {"all": False})
+            remove_partials(self.out)
+            remove_file(self.out, f"{JOURNAL}/lock")  # an earlier version's
+            for name in self.journal.names("failed"):  # they are tried again
+                self.journal.drop("failed", name)
+            write_plan(self.out, Plan(self.settings, self.terms, self.about, self.lot))
+            self.journal.put("done", ALL_DONE, {"all": False})
 
     def knows(self, member: Member) -> bool:
         """Whether the picture's map is there, whole, and still the picture's.
 
         Raises PictureError where the picture cannot be read.
         """
-        fact = self.journal.get("seen", member.name)
+        fact = self._seen(member.name)
         if fact is None or fact["maps"] != self.maps_digest:
             return False
         if fact["sha256"] != sha256_of(member.path):
             self.changed.append(member.file)
             return False
         try:
-            State.read(self.state_path(member.name), fact["state"])
+            State.read(self.out, state_name(member.name), fact["state"], view_of(fact))
         except InputError:
             return False
         tensors = EXPORTS["tensors"][0].format(member.name)
         if "tensors" in self.settings.exports and tensors not in fact["files"]:
             return False
-        if not self._there(fact["files"]):
+        if not are_there(self.out, fact["files"]):
             return False
         self.known += 1
         self._sound.add(member.name)
@@ -125,11 +133,14 @@ class Workplace:
         score: float,
         files: dict[str, int],
     ) -> None:
-        """A picture's map is known from here on, whatever happens to the run."""
+        """A picture's map is known from here on, whatever happens to the run.
+
+        Raises NotFinite for a score or a heat that is none.
+        """
         fact = {
             "maps": self.maps_digest,
             "sha256": photo.digest,
-            "state": state.write(self.state_path(member.name)),
+            "state": state.write(self.out, state_name(member.name)),
             "view": asdict(view),
             "score": score,
             "notes": list(photo.notes),
@@ -138,11 +149,15 @@ class Workplace:
         self.journal.put("seen", member.name, fact)
         self._sound.add(member.name)
 
-    def take_over(self, member: Member, seen: dict[str, Any], drawn: dict[str, Any] | None) -> None:
+    def forget(self, member: Member) -> None:
+        """Nothing is known of a picture from here on: its raw maps are about to be others."""
+        remove_file(self.out, state_name(member.name))
+
+    def take_over(self, member: Member, seen: Seen, drawn: Drawn | None) -> None:
         """What another place knew of a picture, whose files are here now."""
-        self.journal.put("seen", member.name, seen)
+        self.journal.put("seen", member.name, {**seen})
         if drawn is not None:
-            self.journal.put("drawn", member.name, drawn)
+            self.journal.put("drawn", member.name, {**drawn})
         self._sound.add(member.name)
 
     def fail(self, member: Member, error: str) -> None:
@@ -180,6 +195,9 @@ class Workplace:
             if photo.digest != self._fact(member)["sha256"]:
                 raise PictureError(f"{member.path}: the file changed while the run was going on.")
         found, state, view = self.finding(member)
+        if self.journal.get("drawn", member.name) is not None:
+            # From here on the files are no more what the line says, also if the run is killed.
+            self.journal.put("drawn", member.name, {"look": "", "files": {}})
         files = write_files(
             self.out, self.settings, found, state.heat, view, photo, self._scale, self.terms.low
         )
@@ -209,7 +227,8 @@ class Workplace:
 
     def state(self, member: Member) -> State:
         """The heat and the thumbnail; raises InputError where they are damaged."""
-        return State.read(self.state_path(member.name), self._fact(member)["state"])
+        fact = self._fact(member)
+        return State.read(self.out, state_name(member.name), fact["state"], view_of(fact))
 
     def error_of(self, member: Member) -> str | None:
         """Why a picture failed in this run."""
@@ -244,21 +263,18 @@ class Workplace:
             for name in gone:
                 remove_files(self.out, name)
             for name in {*gone, *(set(self._errors) - self._sound)}:
-                self.state_path(name).unlink(missing_ok=True)
+                remove_file(self.out, state_name(name))
             for place in self._earlier - set(lot_files):
-                (self.out / place).unlink(missing_ok=True)
-            self.journal.put("done", _DONE, {"all": True})
-            self.journal.compact([*names, _DONE], _FACTS)
-        for folder in folders(self.out):
-            with suppress(OSError):  # it is not there, or holds files
-                folder.rmdir()
+                remove_file(self.out, place)
+            self.journal.put("done", ALL_DONE, {"all": True})
+            self.journal.compact([*names, ALL_DONE], FACTS)
+        remove_empty_folders(self.out)
 
-    def state_path(self, name: str) -> Path:
-        """Where a picture's heat and thumbnail lie."""
-        return self.out / JOURNAL / "maps" / f"{name}.safetensors"
+    def _seen(self, name: str) -> Seen | None:
+        return cast("Seen | None", self.journal.get("seen", name))
 
-    def _fact(self, member: Member) -> dict[str, Any]:
-        fact = self.journal.get("seen", member.name)
+    def _fact(self, member: Member) -> Seen:
+        fact = self._seen(member.name)
         if fact is None:
             raise InputError(
                 f"{member.path}: its map is not in the journal: run the command again."
@@ -269,32 +285,15 @@ class Workplace:
         facts = [self.journal.get(kind, name) for kind in ("seen", "drawn")]
         return {place for fact in facts if fact for place in fact["files"]}
 
-    def _there(self, files: dict[str, int]) -> bool:
-        """Whether the files have the sizes that they were written with."""
-        try:
-            return all((self.out / place).stat().st_size == size for place, size in files.items())
-        except OSError:
-            return False
-
     def _drawn(self, member: Member) -> bool:
         fact = self.journal.get("drawn", member.name)
         return (
-            fact is not None and fact["look"] == self._look(member) and self._there(fact["files"])
+            fact is not None
+            and fact["look"] == self._look(member)
+            and are_there(self.out, fact["files"])
         )
 
     def _look(self, member: Member) -> str:
-        """All that a picture's files depend on."""
-        settings, scale = asdict(self.settings), self._scale
-        assert scale is not None
-        looks = ("upsample", "colormap", "min_area", "merge", "label")
-        fact = self._fact(member)
-        return digest_of(
-            [
-                {name: settings[name] for name in looks},
-                self.settings.per_picture(),
-                [self.cut.kind, self.cut.value],
-                [scale.name, scale.lower, scale.upper],
-                [fact["state"], fact["score"], fact["view"], self.terms.low],
-                relative(member.path, self.out) if "labelme" in self.settings.exports else "",
-            ]
-        )
+        assert self._scale is not None
+        fact, place = self._fact(member), relative(member.path, self.out)
+        return look_of(fact, self.settings, self.cut, self._scale, self.terms.low, place)
