@@ -12,6 +12,7 @@ import pytest
 
 import vitmap.run.local as vitmap_local
 from command import Command, assert_finished, left_in
+from vitmap.files.checked import seal
 
 # Tests run as root in many places, whom no permission stops: a file is in the way instead.
 OUTS = {
@@ -138,12 +139,12 @@ def test_ctrl_c_leaves_nothing_half_written(
 
 RECORDS: dict[str, tuple[bytes | None, str]] = {
     "missing": (None, "no such file: give the run.json of an earlier run."),
-    "empty": (b"", "not a run.json that vitmap wrote ("),
-    "text": (b"buy milk", "not a run.json that vitmap wrote ("),
-    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 99, "not a run.json that vitmap"),
-    "other JSON": (b'{"name": "something else"}', "not a run.json that vitmap wrote ("),
-    "a list": (b"[1, 2]", "not a run.json that vitmap wrote ("),
-    "no pictures": (b'{"settings": {}, "pictures": []}', "not a run.json that vitmap wrote ("),
+    "empty": (b"", "no JSON ("),
+    "text": (b"buy milk", "no JSON ("),
+    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 99, "no JSON ("),
+    "other JSON": (b'{"name": "something else"}', "object missing required field vitmap: not a"),
+    "a list": (b"[1, 2]", "expected an object, seen [1, 2]: not a run.json that vitmap wrote ("),
+    "no pictures": (b'{"settings": {}, "pictures": []}', "field settings: object missing required"),
 }
 
 
@@ -173,7 +174,8 @@ def test_a_replay_says_what_has_changed(
 
     changed = json.loads(record.read_text())
     changed["model"]["model"] = str(tiny_backbone)
-    (out / "photo" / "other.json").write_text(json.dumps(changed))
+    del changed["digest"]
+    (out / "photo" / "other.json").write_text(json.dumps(seal(changed)))
     said = f"vitmap: {tiny_backbone}: not the weights of the recorded run (their sha256 is another)"
     code, _, [line] = vitmap("--replay", out / "photo" / "other.json")
     assert (code, line) == (4, f"{said}: run it anew without --replay.")

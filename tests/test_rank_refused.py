@@ -19,6 +19,7 @@ import vitmap as api
 from command import Command, command, contents, left_in
 from parts import SIZE, mvtec, part, write
 from vitmap.cli import main
+from vitmap.files.checked import seal
 from vitmap.rank.candidates import EITHER
 from vitmap.rank.golden import HERE, learn, logs
 from vitmap.rank.recipe import read_recipe, write_recipe
@@ -323,24 +324,24 @@ def missing(folder: Path) -> str:
 def half(folder: Path) -> str:
     path = folder / "recipe.json"
     path.write_text(path.read_text("utf-8")[:200])
-    return "recipe.json: not a recipe that vitmap wrote ("
+    return "recipe.json: no JSON ("
 
 
 def another_file(folder: Path) -> str:
     (folder / "recipe.json").write_text('{"size": 3}')
-    return "recipe.json: not a recipe that vitmap wrote (vitmap_recipe is missing)."
+    return "recipe.json: field vitmap_recipe is missing: not a recipe that vitmap wrote (make"
 
 
 def a_later_format(folder: Path) -> str:
     change(folder, vitmap_recipe=99)
-    return "it has format 99, this vitmap reads 1"
+    return "field vitmap_recipe: expected 1 or 2, seen 99: not a recipe that vitmap wrote"
 
 
 def a_missing_key(folder: Path) -> str:
     about = json.loads((folder / "recipe.json").read_text("utf-8"))
-    del about["layer"]
-    (folder / "recipe.json").write_text(json.dumps(about))
-    return "not a recipe that vitmap wrote ('layer')."
+    del about["layer"], about["digest"]
+    (folder / "recipe.json").write_text(json.dumps(seal(about)))
+    return "object missing required field layer: not a recipe that vitmap wrote"
 
 
 def no_tensors(folder: Path) -> str:
@@ -357,7 +358,7 @@ def other_tensors(folder: Path) -> str:
 def a_way_out(folder: Path) -> str:
     about = json.loads((folder / "recipe.json").read_text("utf-8"))
     change(folder, golden={**about["golden"], "file": "../golden/recipe.safetensors"})
-    return "is no name of a file beside it"
+    return "field golden.file: '../golden/recipe.safetensors' leads out of its folder"
 
 
 def a_layer_too_far(folder: Path) -> str:
@@ -367,7 +368,8 @@ def a_layer_too_far(folder: Path) -> str:
 
 def change(folder: Path, **values: object) -> None:
     about = json.loads((folder / "recipe.json").read_text("utf-8"))
-    (folder / "recipe.json").write_text(json.dumps({**about, **values}))
+    del about["digest"]
+    (folder / "recipe.json").write_text(json.dumps(seal({**about, **values})))
 
 
 BROKEN = [missing, half, another_file, a_later_format, a_missing_key, no_tensors, other_tensors]

@@ -10,8 +10,14 @@ import pytest
 
 from command import contents, record_of
 from vitmap.cli import main
+from vitmap.files.checked import seal
 
 Draw = Callable[..., Path]
+
+
+def resealed(record: dict) -> str:
+    """A record that was changed by somebody who knows the digest."""
+    return json.dumps(seal({key: value for key, value in record.items() if key != "digest"}))
 
 
 def test_a_replay_gives_the_same_files(go: Callable[..., Path], draw: Draw) -> None:
@@ -54,7 +60,7 @@ def test_a_replay_refuses_another_picture_or_other_weights(
     draw("cat.png")
     changed = json.loads(before)
     changed["model"]["digest"] = "0" * 64
-    record.write_text(json.dumps(changed), encoding="utf-8")
+    record.write_text(resealed(changed), encoding="utf-8")
     assert main(["--replay", str(record)]) == 4
     assert "not the weights of the recorded run" in capsys.readouterr().err
 
@@ -95,7 +101,7 @@ def test_a_record_that_was_moved_or_edited_writes_nowhere_unasked(
             edited["pictures"][0] |= change
         else:
             edited["settings"] |= change["settings"]
-        moved.write_text(json.dumps(edited), encoding="utf-8")
+        moved.write_text(resealed(edited), encoding="utf-8")
         assert main(["--replay", str(moved)]) == 3
         assert "not a run.json that vitmap wrote" in capsys.readouterr().err
 

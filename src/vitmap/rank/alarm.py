@@ -10,21 +10,31 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from msgspec import Meta
 
 from vitmap.errors import UsageError
+from vitmap.rank.finite import require_finite
 
 DEFAULT = 0.05
+
+# The ranges are those of a recipe that is read: what lies outside is no recipe.
+Share = Annotated[float, Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(ge=1, le=10**9)]
+Number = Annotated[float, Meta(ge=-1e12, le=1e12)]  # no score comes near, and float32 holds it
 
 
 @dataclass(frozen=True)
 class Alarm:
     """A threshold, the false-alarm rate it is expected to have, and that rate's 95 % interval."""
 
-    threshold: float
-    rate: float
-    low: float
-    high: float
-    pictures: int
+    threshold: Number
+    rate: Share
+    low: Share
+    high: Share
+    pictures: Count
 
     def __str__(self) -> str:
         return (
@@ -40,8 +50,10 @@ def alarm_of(scores: Sequence[float], rate: float | None = None) -> Alarm:
     new score among exchangeable ones is uniform (Vovk et al. 2005, *Algorithmic Learning in a
     Random World*, chapter 2); the interval is that of the beta distribution of the rate.
 
-    Raises UsageError for a rate that is none, or finer than so few pictures can tell.
+    Raises UsageError for a rate that is none, or finer than so few pictures can tell, NotFinite
+    for a score that is no number.
     """
+    require_finite(np.array(scores), "A good picture", "its score")
     count = len(scores)
     finest = 1 / (count + 1)
     if rate is not None and not 0 < rate < 1:

@@ -15,7 +15,8 @@ from vitmap.rank.candidates import EITHER, RAW, Candidate
 from vitmap.rank.folds import Estimate
 from vitmap.rank.golden import FEWEST, Golden, Maps, Place
 from vitmap.rank.ranking import Ranking
-from vitmap.rank.row import NONE, PEAK, SCORE, read_row, score_of
+from vitmap.rank.row import PEAK, SCORE, score_of
+from vitmap.rank.row_file import NONE, read_row
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ def calibrate(
     if len(scores) < FEWEST:
         return Calibration(None, None, (0.0, float(np.median(defect_peaks))))
     level = alarm_of(peaks, rate).threshold
-    return Calibration(alarm_of(scores, rate), level, (level / 2, 2 * level))
+    low, high = sorted((level / 2, 2 * level))  # a level below 0 has its half above it
+    return Calibration(alarm_of(scores, rate), level, (low, high))
 
 
 def check_alarms(rate: float | None, count: int) -> None:

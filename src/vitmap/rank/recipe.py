@@ -1,33 +1,29 @@
 """Recipe: the answer to "which layer, which head?", reusable on other pictures.
 
 `recipe.json` names the model and all that its numbers depend on; `recipe.safetensors` beside it
-holds the good pictures' numbers, where these are part of the answer.
+holds the good pictures' numbers, where these are part of the answer (see `recipe_file`).
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
 from vitmap.errors import InputError, ModelError, UsageError
 from vitmap.images import Photo
 from vitmap.maps import AttentionMaps, Source
 from vitmap.rank.alarm import Alarm
-from vitmap.rank.candidates import EITHER, KINDS, RAW, Candidate
+from vitmap.rank.candidates import EITHER, RAW, Candidate
+from vitmap.rank.finite import require_finite
 from vitmap.rank.golden import HERE, Golden, logs
 from vitmap.rank.placing import Gray, Placed, gray_of, place_of
+from vitmap.rank.recipe_file import FILE, read, write
 from vitmap.rank.row import score_of
-
-FORMAT = 1
-TENSORS = "recipe.safetensors"
 
 Heat = Float32[np.ndarray, "gy gx"]
 
@@ -117,12 +113,18 @@ class Recipe:
 
         `photo` lets a shifted part be placed where the recipe places parts; without it the part is
         taken as lying where the good ones lie. Raises ModelError for maps of another model,
-        InputError for another query, or a grid that the good pictures do not have.
+        InputError for another query, or a grid that the good pictures do not have, NotFinite where
+        a patch has no number.
         """
         return self.read(maps, photo)[0]
 
     def read(self, maps: AttentionMaps, photo: Photo | None = None) -> tuple[Heat, Placed]:
         """The heat, and where the part was found to lie; raises what `heat` raises."""
+        heat, placed = self._read(maps, photo)
+        require_finite(heat, _name_of(photo), f"the map {self.label}")
+        return heat, placed
+
+    def _read(self, maps: AttentionMaps, photo: Photo | None) -> tuple[Heat, Placed]:
         self.require(maps.source)
         if maps.query.text != self.query:
             raise InputError(
@@ -140,13 +142,24 @@ class Recipe:
         away = self.golden.deviations(logs(uniform[None]), placed.place)[0]
         return np.abs(away) if self.kind == EITHER else away, placed
 
-    def score(self, heat: Heat) -> float:
-        """The picture's score: the mean over its hottest percent of patches, one at least."""
+    def score(self, heat: Heat, picture: str = "The picture") -> float:
+        """The picture's score: the mean over its hottest percent of patches, one at least.
+
+        Raises NotFinite where the heat holds what is no number.
+        """
+        require_finite(heat, picture, f"the map {self.label}")
         return float(score_of(heat.ravel()))
 
-    def defective(self, heat: Heat) -> bool | None:
-        """Whether the score lies above the threshold; None where the recipe has none."""
-        return None if self.alarm is None else self.score(heat) > self.alarm.threshold
+    def defective(self, heat: Heat, picture: str = "The picture") -> bool | None:
+        """Whether the score lies above the threshold; None where the recipe has none.
+
+        Raises NotFinite where score or threshold is no number: such a picture is never good.
+        """
+        score = self.score(heat, picture)
+        if self.alarm is None:
+            return None
+        require_finite(self.alarm.threshold, picture, f"the threshold of {self.label}")
+        return score > self.alarm.threshold
 
     def _require_grid(self, grid: tuple[int, ...]) -> None:
         assert self.golden is not None
@@ -165,74 +178,64 @@ def cell_of(candidate: Candidate, heads: int) -> int:
 
 
 def write_recipe(recipe: Recipe, folder: Path) -> list[str]:
-    """recipe.json and, with golden maps, recipe.safetensors; the names of the files."""
-    tensors = _tensors(recipe)
+    """recipe.json and, with golden maps, recipe.safetensors; the names of the files.
+
+    Raises NotFinite for a recipe whose numbers judge nothing.
+    """
+    alarm = recipe.alarm
+    numbers = [*recipe.scale, recipe.level or 0.0, alarm.threshold if alarm else 0.0]
+    require_finite(np.array(numbers), "The recipe", f"a number of {recipe.label}")
     about: dict[str, Any] = {
-        "vitmap_recipe": FORMAT,
         "label": recipe.label,
         "unit": recipe.unit,
         **{name: getattr(recipe, name) for name in _PLAIN},
+        "weights": recipe.digest,
         "scale": list(recipe.scale),
-        "alarm": asdict(recipe.alarm) if recipe.alarm else None,
-        "golden": None,
+        "alarm": asdict(alarm) if alarm else None,
         "evidence": recipe.evidence,
     }
-    files = ["recipe.json"]
-    if recipe.golden is not None:
-        content = save(tensors)
-        (folder / TENSORS).write_bytes(content)
-        about["golden"] = {
-            "file": TENSORS,
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "pictures": recipe.golden.count,
-            "placed": recipe.reference is not None,
-        }
-        files.append(TENSORS)
-    text = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
-    (folder / "recipe.json").write_text(text, encoding="utf-8", errors="backslashreplace")
-    return files
+    golden, tensors = recipe.golden, {}
+    if golden is not None:
+        tensors = {"mean": golden.mean, "squares": golden.squares, "seen": golden.seen}
+        about["pictures"] = golden.count
+        if recipe.reference is not None:
+            tensors["reference"] = recipe.reference
+    return write(folder, about, tensors, recipe.reference is not None)
 
 
 def read_recipe(path: str | Path) -> Recipe:
     """What `write_recipe` wrote; a folder stands for the recipe.json in it.
 
-    Raises InputError for a file that is missing, broken, or whose golden maps are other ones.
+    Raises InputError for a file that is missing, damaged, or whose golden maps are other ones.
     """
-    path = Path(path)
-    path = path / "recipe.json" if path.is_dir() else path
+    about, weights, tensors = read(recipe_file(path))
+    golden = None
+    if about.golden is not None:
+        sums = (tensors["mean"], tensors["squares"], tensors["seen"])
+        golden = Golden(*sums, about.golden.pictures)
+    return Recipe(
+        **{name: getattr(about, name) for name in _PLAIN},
+        digest=weights,
+        scale=about.scale,
+        alarm=about.alarm,
+        golden=golden,
+        reference=tensors.get("reference"),
+        evidence=dict(about.evidence),
+    )
+
+
+def recipe_file(place: str | Path) -> Path:
+    """A folder stands for the recipe.json in it."""
+    path = Path(place)
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(about, dict) or "vitmap_recipe" not in about:
-            raise ValueError("vitmap_recipe is missing")
-        if about["vitmap_recipe"] != FORMAT:
-            raise ValueError(
-                f"it has format {about['vitmap_recipe']!r}, this vitmap reads {FORMAT}"
-            )
-        if about["kind"] not in KINDS or (about["kind"] != RAW) != (about["golden"] is not None):
-            raise ValueError(f"kind {about['kind']!r} does not fit the rest")
-        golden, reference = _golden(path, about["golden"])
-        return Recipe(
-            **{name: about[name] for name in _PLAIN},
-            scale=(float(about["scale"][0]), float(about["scale"][1])),
-            alarm=Alarm(**about["alarm"]) if about["alarm"] else None,
-            golden=golden,
-            reference=reference,
-            evidence=about["evidence"],
-        )
-    except FileNotFoundError:
-        raise InputError(
-            f"{path}: no such file: give the recipe.json that vitmap rank wrote."
-        ) from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not a recipe that vitmap wrote ({error}).") from error
+        return path / FILE if path.is_dir() else path
+    except OSError:  # a name that is too long, say: reading it tells
+        return path
 
 
 _PLAIN = (
     "model",
     "revision",
-    "digest",
     "precision",
     "size",
     "fit",
@@ -245,41 +248,7 @@ _PLAIN = (
 )
 
 
-def _tensors(recipe: Recipe) -> dict[str, np.ndarray]:
-    if recipe.golden is None:
-        return {}
-    golden = recipe.golden
-    found = {"mean": golden.mean, "squares": golden.squares, "seen": golden.seen}
-    if recipe.reference is not None:
-        found["reference"] = recipe.reference
-    return {name: np.ascontiguousarray(values) for name, values in found.items()}
-
-
-def _golden(path: Path, about: dict[str, Any] | None) -> tuple[Golden | None, Gray | None]:
-    if about is None:
-        return None, None
-    name = about["file"]
-    if name != Path(name).name:
-        raise ValueError(f"{name!r} is no name of a file beside it")
-    place = path.parent / name
-    try:
-        content = place.read_bytes()
-    except FileNotFoundError:
-        raise InputError(
-            f"{place}: no such file: it holds the good pictures' numbers and belongs beside "
-            f"{path.name}."
-        ) from None
-    if hashlib.sha256(content).hexdigest() != about["sha256"]:
-        raise InputError(f"{place}: not the file that {path.name} was written with.")
-    try:
-        tensors = load(content)
-    except SafetensorError as error:
-        raise ValueError(str(error)) from error
-    golden = Golden(tensors["mean"], tensors["squares"], tensors["seen"], int(about["pictures"]))
-    return golden, tensors.get("reference")
-
-
-def conflicts(recipe: Recipe, given: dict[str, Any]) -> None:
+def conflicts(recipe: Recipe, given: Mapping[str, Any]) -> None:
     """Raises UsageError where an option contradicts the recipe; `given` holds those that were set.
 
     A recipe's numbers hold for its own model, size, fit, query and precision alone.
@@ -296,3 +265,7 @@ def conflicts(recipe: Recipe, given: dict[str, Any]) -> None:
 
 def _short(digest: str | None) -> str:
     return f"sha256 {digest[:12]}" if digest else "unknown"
+
+
+def _name_of(photo: Photo | None) -> str:
+    return "The picture" if photo is None else str(photo.path or photo.name)

@@ -42,8 +42,10 @@ def judge(recipe: Recipe, maps: AttentionMaps, photo: Photo, threshold: float) -
     """The heat on the recipe's own scale; the mask is what lies above its level.
 
     Where too few good pictures gave no level, the mask holds a share of the mass, as elsewhere.
+    Raises what `Recipe.read` raises: NotFinite for a picture whose score is no number.
     """
     heat, placed = recipe.read(maps, photo)
+    name = str(photo.path or photo.name)
     known = recipe.level is not None
     positive = np.maximum(heat, 0)
     mask = heat > recipe.level if known else keep_mass(positive, threshold)
@@ -53,8 +55,8 @@ def judge(recipe: Recipe, maps: AttentionMaps, photo: Photo, threshold: float) -
         heat=heat,
         mask=mask,
         scale=Scale("good" if known else "run", recipe.scale[1], recipe.scale[0]),
-        score=recipe.score(heat),
-        defective=recipe.defective(heat),
+        score=recipe.score(heat, name),
+        defective=recipe.defective(heat, name),
         shift=(placed.place.y, placed.place.x),
         doubtful=placed.doubtful,
     )

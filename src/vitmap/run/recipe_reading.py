@@ -50,7 +50,10 @@ class RecipeReading:
         )
 
     def heat(self, maps: AttentionMaps, photo: Photo) -> tuple[Heat, tuple[str, ...]]:
-        """Deviations from good pictures, or multiples of uniform attention."""
+        """Deviations from good pictures, or multiples of uniform attention.
+
+        Raises NotFinite where a patch has no number, and what `Recipe.read` raises besides.
+        """
         heat, placed = self.recipe.read(maps, photo)
         doubt = "does not look like the good pictures: not aligned, mind the verdict"
         return heat, (doubt,) if placed.doubtful else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from vitmap.errors import UsageError
 from vitmap.rank.recipe import Recipe, conflicts, read_recipe
+from vitmap.rank.recipe import recipe_file as recipe_file
 from vitmap.run.record import pinned
 from vitmap.run.settings import Settings
 
@@ -21,7 +23,7 @@ def by_recipe(settings: Settings, given: Mapping[str, Any]) -> Settings:
     Raises InputError for what is no recipe, UsageError for an option that contradicts it.
     """
     assert settings.recipe is not None
-    path = recipe_file(settings.recipe).resolve()
+    path = Path(os.path.realpath(recipe_file(settings.recipe)))  # a loop of links: reading it tells
     recipe = read_recipe(path)
     conflicts(recipe, dict(given))
     for name in _ITS_OWN:
@@ -39,9 +41,3 @@ def by_recipe(settings: Settings, given: Mapping[str, Any]) -> Settings:
 def as_made(recipe: Recipe, model: str | None) -> dict[str, Any]:
     """The recipe's model (or the one that was named), size, fit, query, precision, layer, head."""
     return {"model": model or pinned(recipe.model, recipe.revision), **recipe.options}
-
-
-def recipe_file(place: str) -> Path:
-    """A folder stands for the recipe.json in it."""
-    path = Path(place)
-    return path / "recipe.json" if path.is_dir() else path

@@ -5,18 +5,19 @@ It holds no dates and no durations: the same run writes the same record.
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitmap import __version__
-from vitmap.errors import InputError, UsageError
+from vitmap.errors import UsageError
 from vitmap.maps import PatchMap, Prediction, Source
 from vitmap.render.scale import PERCENTILE, Scale
+from vitmap.run.record_file import Record, check, read, settings_of
 from vitmap.run.settings import Settings
+from vitmap.run.staging import RECORD_FORMAT
 
 if TYPE_CHECKING:
     from vitmap.run.lineup import Lineup
@@ -47,9 +48,10 @@ def record_of(
     pictures: Sequence[dict[str, Any]],
     recipe: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The record of a run, or of one picture of it."""
+    """The record of a run, or of one picture of it; `write_record` adds its digest."""
     return {
         "vitmap": __version__,
+        "format": RECORD_FORMAT,
         "command": list(command),
         "settings": asdict(settings),
         "model": _about(lineup.maps.source, lineup.maps.prefix),
@@ -99,66 +101,45 @@ def describe_prediction(prediction: Prediction) -> dict[str, Any]:
 def read_record(path: Path) -> Replay:
     """The run that a run.json describes.
 
-    Raises InputError for a file that is missing or no record, UsageError for another command's.
+    Raises InputError for a file that is missing, damaged or no record, UsageError for another
+    command's.
     """
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        _refuse_other_commands(path, record["command"])
-        settings = _settings(record["settings"])
-        entries = record["pictures"]
-        alone = "files" in entries[0]
-        upper = record["scale"]["upper"] if alone and record["scale"]["name"] == "run" else None
-        return Replay(
-            settings=settings,
-            pictures=tuple(_picture(entry) for entry in entries if entry["name"] is not None),
-            lost=tuple(entry for entry in entries if entry["name"] is None),
-            out=_out(path.resolve().parent, entries[0]["name"] if alone else None),
-            loading=_pinned(settings, record["model"], record["classifier"]),
-            remarks=tuple(record["remarks"]),
-            digests=(record["model"]["digest"], (record["classifier"] or {}).get("digest")),
-            versions=record["model"]["versions"],
-            upper=upper,
-            recipe=(record.get("recipe") or {}).get("sha256"),
-            command=tuple(record["command"]),
-        )
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file: give the run.json of an earlier run.") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not a run.json that vitmap wrote ({_brief(error)}).") from error
+    about = read(path)
+    _refuse_other_commands(path, about.get("command"))
+    record = check(about, path)
+    entries, scale = record.pictures, record.scale
+    alone = "files" in entries[0]
+    settings, classifier = settings_of(record), record.classifier
+    return Replay(
+        settings=settings,
+        pictures=tuple((Path(e["path"]), e["name"], e["sha256"]) for e in entries if e["name"]),
+        lost=tuple(dict(entry) for entry in entries if entry["name"] is None),
+        out=_out(path.resolve().parent, entries[0]["name"] if alone else None),
+        loading=_pinned(settings, record),
+        remarks=tuple(record.remarks),
+        digests=(record.model.digest, classifier.digest if classifier else None),
+        versions=dict(record.model.versions),
+        upper=scale["upper"] if alone and scale and scale["name"] == "run" else None,
+        recipe=record.recipe.sha256 if record.recipe else None,
+        command=tuple(record.command),
+    )
 
 
-_OTHERS = ("compare", "rank", "review", "merge", "soart")  # commands with records of their own
+# Commands with records of their own.
+_OTHERS = ("compare", "explore", "merge", "rank", "review", "soart")
+_LONGEST = 2000  # letters of a command in a message
 
 
-def _refuse_other_commands(path: Path, command: Sequence[str]) -> None:
+def _refuse_other_commands(path: Path, command: object) -> None:
     """Raises UsageError for a record that only its own command can give again."""
-    other = next((word for word in command[1:2] if word in _OTHERS), None)
-    if other is not None:
+    if not isinstance(command, list) or not all(isinstance(word, str) for word in command):
+        return  # no record at all, which the check says
+    if command[1:2] and command[1] in _OTHERS:
+        told = shlex.join(command).replace("\n", "\\n")
         raise UsageError(
-            f"{path} is the record of `vitmap {other}`, which --replay cannot repeat: run its "
-            f"command again: {shlex.join(command)}"
+            f"{path} is the record of `vitmap {command[1]}`, which --replay cannot repeat: run its "
+            f"command again: {told if len(told) <= _LONGEST else told[:_LONGEST] + ' …'}"
         )
-
-
-def _settings(values: dict[str, Any]) -> Settings:
-    """The recorded settings; ValueError where one is of another type than it can be."""
-    # A record from before recipes says nothing of one.
-    chosen = {field.name: values[field.name] for field in fields(Settings) if field.name in values}
-    chosen = {"recipe": None, **chosen}
-    for field in fields(Settings):
-        value = chosen[field.name]
-        if value is not None and type(value).__name__ != field.type.split(" ")[0]:
-            raise ValueError(f"{field.name} is {value!r}, expected {field.type}")
-    return Settings(**chosen)
-
-
-def _picture(entry: dict[str, Any]) -> tuple[Path, str, str | None]:
-    name = entry["name"]
-    if name != Path(name).name or name.startswith("."):
-        raise ValueError(f"{name!r} is no name of a folder")
-    return Path(entry["path"]), name, entry["sha256"]
 
 
 def _out(folder: Path, name: str | None) -> Path:
@@ -168,20 +149,15 @@ def _out(folder: Path, name: str | None) -> Path:
     return folder.parent if folder.name == name else Path("outputs")
 
 
-def _brief(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error)[:80]}"
-
-
-def _pinned(settings: Settings, model: dict[str, Any], classifier: Any) -> Settings:
+def _pinned(settings: Settings, record: Record) -> Settings:
     """Settings that load just what the run had, whatever is in reach today."""
-
-    named = pinned(classifier["model"], classifier["revision"]) if classifier else None
+    model, classifier = record.model, record.classifier
     return replace(
         settings,
-        model=pinned(model["model"], model["revision"]),
-        classifier=named,
-        classify=bool(classifier),
-        device=model["device"],
+        model=pinned(model.model, model.revision),
+        classifier=pinned(classifier.model, classifier.revision) if classifier else None,
+        classify=classifier is not None,
+        device=model.device,
     )
 
 
