@@ -12,6 +12,7 @@ from vitmap.export.finding import DEFECT, GOOD, UNJUDGED
 from vitmap.images import Photo
 from vitmap.maps import AttentionMaps, label_of
 from vitmap.query import Query
+from vitmap.rank.finite import require_finite
 from vitmap.regions import Cut
 
 Heat = Float32[np.ndarray, "gy gx"]
@@ -29,21 +30,20 @@ class Terms:
     low: float = 0.0  # the lowest value that a 16-bit picture of the heat holds
     grounds: str = ""  # what the threshold rests on
 
-    def verdict(self, score: float) -> str:
-        """`not judged` where there is no threshold to judge by."""
+    def verdict(self, score: float, picture: str = "The picture") -> str:
+        """`not judged` where there is no threshold to judge by.
+
+        Raises NotFinite where score or threshold is no number: such a picture is never good.
+        """
+        require_finite(score, picture, f"the score of {self.label}")
         if self.threshold is None:
             return UNJUDGED
+        require_finite(self.threshold, picture, f"the threshold of {self.label}")
         return DEFECT if score > self.threshold else GOOD
 
     def as_json(self) -> dict[str, Any]:
         """For the plan that lies beside the journal."""
         return asdict(self)
-
-    @classmethod
-    def from_json(cls, about: dict[str, Any]) -> Terms:
-        """What `as_json` wrote."""
-        scale = tuple(about["scale"]) if about["scale"] else None
-        return cls(**{**about, "cut": Cut(**about["cut"]), "scale": scale})
 
 
 @runtime_checkable
@@ -85,9 +85,14 @@ class HeadReading:
         label = label_of(self.layers, self.heads, self.query)
         return Terms(label, "× uniform", Cut("mass", 0.6))
 
-    def heat(self, maps: AttentionMaps, photo: Photo) -> tuple[Heat, tuple[str, ...]]:  # noqa: ARG002
-        """Multiples of uniform attention (p × number of patches)."""
-        return maps.mean(list(self.layers), list(self.heads)).uniform, ()
+    def heat(self, maps: AttentionMaps, photo: Photo) -> tuple[Heat, tuple[str, ...]]:
+        """Multiples of uniform attention (p × number of patches).
+
+        Raises NotFinite where a patch has no number.
+        """
+        heat = maps.mean(list(self.layers), list(self.heads)).uniform
+        require_finite(heat, str(photo.path or photo.name), f"the map {self.terms.label}")
+        return heat, ()
 
     def score(self, heat: Heat) -> float:
         """The hottest patch."""
