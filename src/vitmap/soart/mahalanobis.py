@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+from vitmap.errors import NotFinite
+
 Rows = Float[np.ndarray, "_ feature"]
 
 
@@ -60,8 +62,26 @@ def distances(good: Rows, new: Rows) -> Float[np.ndarray, " _"]:
 def squared(
     away: Float[np.ndarray, "row feature"], covariance: Float[np.ndarray, "feature feature"]
 ) -> Float[np.ndarray, " row"]:
-    """d·C⁻¹·d of every row; a direction without any spread counts for nothing."""
-    return np.einsum("ij,jk,ik->i", away, np.linalg.pinv(covariance, hermitian=True), away)
+    """d·C⁻¹·d of every row; a direction without any spread counts for nothing.
+
+    Raises NotFinite where a distance is no number: every comparison with it would be false.
+    """
+    if not (np.isfinite(away).all() and np.isfinite(covariance).all()):
+        raise _not_finite(away)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = np.einsum("ij,jk,ik->i", away, np.linalg.pinv(covariance, hermitian=True), away)
+    if not np.isfinite(found).all():
+        raise _not_finite(found)
+    return np.asarray(found)
+
+
+def _not_finite(values: np.ndarray) -> NotFinite:
+    rows = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))
+    which = f"row {rows[0] + 1} of {len(values)}" if rows.size else "every row"
+    return NotFinite(
+        f"The distance of {which} is no finite number, so it is neither normal nor an error: leave "
+        "out pictures whose metrics are NaN or infinite."
+    )
 
 
 def _standardised(train: Rows, new: Rows) -> tuple[Rows, Rows]:

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from jaxtyping import Float
 
-from vitmap.errors import InputError
+from vitmap.errors import InputError, NotFinite
 from vitmap.registry import suggest
 from vitmap.soart.classifiers import NAMES as CLASSIFIERS
 from vitmap.soart.classifiers import predict
@@ -78,9 +78,12 @@ def judge(
     Recommended is the simplest method that is within one standard error of the best; one that
     tells kinds apart, where there are several kinds of error.
 
-    Raises InputError for fewer than two classes, no normal one, or classes too small to learn.
+    Raises InputError for fewer than two classes, no normal one, or classes too small to learn,
+    NotFinite for a picture whose numbers are not finite.
     """
     check(classes, normal)
+    for features, rows in (("metrics", metrics), ("attention features", attention)):
+        _require_numbers(features, rows, classes)
     found = []
     truth = [normal if kind == normal else "error" for kind in classes]
     for method in methods(normal, classifiers):
@@ -116,6 +119,18 @@ def check(classes: Sequence[str], normal: str) -> None:
         raise InputError(
             f"Class {small!r} has {counts[small]} measured pictures: at least {_FEWEST} are needed "
             "to hold some out."
+        )
+
+
+def _require_numbers(
+    what: str, rows: Float[np.ndarray, "row feature"], classes: Sequence[str]
+) -> None:
+    """Raises NotFinite for a row that could be called normal by a comparison that is false."""
+    wrong = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    if wrong.size:
+        raise NotFinite(
+            f"Row {wrong[0] + 1} of {len(rows)} (class {classes[wrong[0]]!r}): its {what} hold NaN "
+            "or infinity, so it cannot be told normal from defective: leave the picture out."
         )
 
 
