@@ -168,7 +168,10 @@ def test_a_file_is_no_model(
     tiny_classifier: Path, draw: Callable[..., Path], vitmap: Command
 ) -> None:
     weights = tiny_classifier / WEIGHTS
-    said = f"vitmap: {weights}: no such folder."
+    said = (
+        f"vitmap: {weights}: is a file. Expected a folder in the layout of Hugging Face or timm, or "
+        "a DINO checkpoint (.pth)."
+    )
     assert vitmap(draw(), "--model", weights) == (4, [], [said])
 
 

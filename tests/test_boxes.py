@@ -238,7 +238,7 @@ LENGTHS = "annotation 7: run lengths that cannot be read: expected size and coun
 BAD_COCO: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", "is no JSON that can be read (line 1)."),
     "cut off": ('{"images":\n [1', "is no JSON that can be read (line 2)."),
-    "deep": ("[" * 100_000, "is no JSON that can be read."),
+    "deep": ("[" * 100_000, "its JSON is nested too deep: no COCO file is."),
     "Latin-1": (b'{"caf\xe9": 1}', f"line 1 {UTF_8}"),
     "a list": ("[]", NO_COCO),
     "something else": ('{"shapes": []}', NO_COCO),
@@ -303,7 +303,7 @@ def test_files_of_boxes_that_are_none() -> None:
             read_boxed(["lot"], name)
         assert str(caught.value) == message
     Path("boxes.json").mkdir()
-    with pytest.raises(InputError, match=r"boxes\.json: cannot be read \(Is a directory\)\."):
+    with pytest.raises(InputError, match=r"boxes\.json: cannot be read \(a folder, not a file\)\."):
         read_boxed(["lot"], "boxes.json")
 
 

@@ -82,7 +82,7 @@ BROKEN = {
         "config.json cannot be read (IndexError)"
     ),
     '{"model_type": "vit", "patch_size": "x"}': "config.json cannot be read (UnsupportedModel)",
-    "[]": "config.json cannot be read (AttributeError)",
+    "[]": "config.json cannot be read (ValueError)",
 }
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
+import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -16,11 +19,31 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from vitmap import registry
 from vitmap.errors import PictureError
+from vitmap.files.opener import GIB, MIB, open_file
 
 _JPEG = {".jfif", ".jpe", ".jpeg", ".jpg", ".jp2"}
 _PLAIN = {".bmp", ".dib", ".pbm", ".pgm", ".pnm", ".ppm", ".tga", ".tif", ".tiff"}
 _WEB = {".avif", ".gif", ".png", ".webp"}
 SUFFIXES = frozenset(_JPEG | _PLAIN | _WEB)
+MOST_BYTES = 4 * GIB  # of a picture's file
+MOST_FRAMES = 1000  # that are counted: each page of a TIFF costs a look at all before it
+_AT_ONCE = 64 * MIB  # a file beyond that must look like a picture before it fills the memory
+# What Pillow decodes in time that the file's size bounds. It opens others too: EPS is a program
+# that Ghostscript runs, and FITS and DDS take minutes for pixels that a small file only claims.
+_FORMATS = {
+    "AVIF",
+    "BMP",
+    "DIB",
+    "GIF",
+    "HEIF",
+    "ICNS",
+    "ICO",
+    "IM",
+    "JPEG",
+    "JPEG2000",
+    "MPO",
+    "PCX",
+} | {"PNG", "PPM", "PSD", "QOI", "SGI", "TGA", "TIFF", "WEBP", "XBM"}
 _DEEP = {"I", "I;16", "I;16B", "I;16L", "I;16N"}
 _PHOTOMETRIC = 262  # a TIFF's tag; 0 means that white is zero, which Pillow heeds up to 8 bits
 _DIM = 4096  # a 16-bit picture that stays below this most likely holds 12-bit data
@@ -69,7 +92,7 @@ def read_photo(source: str | Path | Image.Image | np.ndarray) -> Photo:
         return Photo(pixels, None, hashlib.sha256(pixels.tobytes()).hexdigest(), notes)
     path = Path(source)
     content = read_bytes(path)
-    with decoding(str(path)), Image.open(io.BytesIO(content)) as image:
+    with decoding(str(path)), opened(content, str(path)) as image:
         pixels, notes = _upright_rgb(image, str(path))
     return Photo(pixels, path, hashlib.sha256(content).hexdigest(), notes)
 
@@ -85,18 +108,77 @@ def _of_array(array: np.ndarray) -> Image.Image:
 
 
 def read_bytes(path: Path) -> bytes:
-    """A file's content; raises PictureError for what is missing, is no file, or is empty."""
+    """A picture file's content, of at most 4 GiB.
+
+    Raises PictureError for what is missing, empty or too large, and for what is no regular file:
+    a folder, a named pipe, a socket, a device, a link that leads to itself.
+    """
     try:
-        content = path.read_bytes()
+        with open_file(path, MOST_BYTES) as file:
+            if os.fstat(file.fileno()).st_size > _AT_ONCE:
+                with decoding(str(path)):
+                    Image.open(file).close()  # its header alone
+                file.seek(0)
+            content = file.read(MOST_BYTES + 1) or b""  # None of what waits: in /proc, say
     except FileNotFoundError:
         raise PictureError(f"{path}: no such file.") from None
     except IsADirectoryError:
         raise PictureError(f"{path}: is a folder, not a picture.") from None
-    except OSError as error:
-        raise PictureError(f"{path}: cannot be read ({error.strerror}).") from error
+    except MemoryError:
+        raise PictureError(f"{path}: needs more memory than there is.") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in its name
+        reason = getattr(error, "strerror", None) or error
+        raise PictureError(f"{path}: cannot be read ({reason}).") from error
+    if len(content) > MOST_BYTES:  # it grew while it was read
+        raise PictureError(f"{path}: cannot be read ({os.strerror(errno.EFBIG)}).")
     if not content:
         raise PictureError(f"{path}: the file is empty (0 bytes).")
     return content
+
+
+@contextmanager
+def opened(content: bytes, name: str) -> Iterator[Image.Image]:
+    """The picture that a file's content holds, not decoded yet.
+
+    Raises PictureError for a format that vitmap does not read, and what Pillow raises for what is
+    no picture: open it within `decoding`.
+    """
+    with Image.open(io.BytesIO(content)) as image:
+        if image.format not in _FORMATS:
+            raise PictureError(
+                f"{name}: not a picture that can be read (it is {image.format}; expected JPEG, "
+                "PNG, TIFF, BMP, WebP, GIF …)."
+            )
+        yield image
+
+
+def frames_of(image: Any) -> int:
+    """How many frames a picture holds, 1,001 for all numbers beyond 1,000; its first one is left
+    open."""
+    if image.tell():
+        image.seek(0)
+    steps = {"GIF": lambda frame: image._seek(frame, False), "TIFF": image.seek}
+    step = steps.get(image.format)
+    if step is None:  # the others state the number in their header
+        frames = min(getattr(image, "n_frames", 1), MOST_FRAMES + 1)
+    else:  # `n_frames` would look at all of them
+        frames = 1
+        with suppress(EOFError):
+            while frames <= MOST_FRAMES:
+                step(frames)
+                frames += 1
+    if frames > 1:
+        image.seek(0)
+    return frames
+
+
+def told(frames: int) -> str:
+    """The count of `frames_of` in words.
+
+    >>> told(3), told(1001)
+    ('3 frames', 'more than 1,000 frames')
+    """
+    return f"{frames} frames" if frames <= MOST_FRAMES else f"more than {MOST_FRAMES:,} frames"
 
 
 @contextmanager
@@ -134,10 +216,8 @@ def _upright_rgb(
     image: Image.Image, name: str
 ) -> tuple[UInt8[np.ndarray, "y x 3"], tuple[str, ...]]:
     notes: list[str] = []
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1:
-        image.seek(0)
-        notes.append(f"first of {frames} frames")
+    if (frames := frames_of(image)) > 1:
+        notes.append(f"first of {told(frames)}")
     if image.mode in ("RGB", "RGBA") and ";16" in str(
         getattr(image, "tile", "")
     ):  # known before it is decoded

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from vitmap.cli.console import complain, prepare_console
-from vitmap.errors import VitmapError, require_models
+from vitmap.errors import InputError, VitmapError, require_models
 
 COMMANDS = {
     "map": "maps of one or more pictures (the default: `vitmap IMAGE` is `vitmap map IMAGE`)",
@@ -35,15 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _stop(error, given)
     except ModuleNotFoundError as error:
         known = require_models(error)
-        if not isinstance(known, VitmapError):
-            raise
-        return _stop(known, given)
+        return _stop(known if isinstance(known, VitmapError) else _left_over(error), given)
     except KeyboardInterrupt:
         complain("Stopped. What was finished is kept, what was under way left nothing behind.")
         return 130
     except BrokenPipeError:  # `vitmap lot/ | head -1`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except Exception as error:  # what nobody thought of is one line, too
+        return _stop(_left_over(error), given)
     return code
 
 
@@ -52,3 +52,29 @@ def _stop(error: VitmapError, given: Sequence[str]) -> int:
         traceback.print_exception(error)
     complain(str(error))
     return error.exit_code
+
+
+def _left_over(error: Exception) -> VitmapError:
+    """The net below all commands: what no part of the program has put into words."""
+    if isinstance(error, MemoryError):
+        said = (
+            "More memory is needed than there is: smaller or fewer pictures, a smaller --size or a "
+            "smaller model need less."
+        )
+    elif isinstance(error, OSError) and error.strerror:
+        place = f"{os.fsdecode(error.filename)}: " if _names(error.filename) else ""
+        said = f"{place}cannot be read or written ({error.strerror})."
+    else:
+        reason = (str(error).strip().splitlines() or [""])[0][:200]
+        what = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
+        said = (
+            f"something unexpected went wrong ({what}). This is a fault of vitmap: run the command "
+            "again with --debug and report what it prints."
+        )
+    left = InputError(said)
+    left.__cause__ = error
+    return left
+
+
+def _names(filename: object) -> bool:
+    return isinstance(filename, str | bytes | os.PathLike)

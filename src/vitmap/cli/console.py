@@ -28,8 +28,9 @@ def say(text: str = "") -> None:
 
 
 def complain(text: str) -> None:
-    """A line on standard error."""
-    print(f"vitmap: {shown(text, sys.stderr.encoding)}", file=sys.stderr)
+    """A line on standard error; the name of a file may hold a line break, which is spelled out."""
+    line = shown(text, sys.stderr.encoding).replace("\n", "\\n")
+    print(f"vitmap: {line}", file=sys.stderr)
 
 
 def shown(text: str, encoding: str | None) -> str:

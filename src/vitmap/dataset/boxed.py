@@ -15,7 +15,7 @@ from vitmap.dataset.samples import DEFECT, GOOD, Dataset, Sample, counted, is_go
 from vitmap.dataset.shapes import Box
 from vitmap.dataset.table import read_table
 from vitmap.errors import InputError
-from vitmap.folders import find_pictures
+from vitmap.folders import find_pictures, is_folder
 
 _FORMATS = {".json": read_coco, ".csv": read_table, ".tsv": read_table, ".txt": read_table}
 Name = tuple[str, ...]  # of a picture: its folders and its file
@@ -91,8 +91,10 @@ def _pictures(images: Sequence[str | Path], folders: set[Name]) -> list[Path]:
     inputs: list[str | Path] = []
     for given in images:
         place = Path(given)
-        deeper = [place.joinpath(*f) for f in sorted(folders) if f and place.joinpath(*f).is_dir()]
-        if given and place.is_dir():
+        deeper = [
+            place.joinpath(*f) for f in sorted(folders) if f and is_folder(place.joinpath(*f))
+        ]
+        if given and is_folder(place):
             deeper += [f for f in folders_in(place) if is_good(f.name) and f not in deeper]
         deeper = [folder for folder in deeper if pictures_in(folder)] if given else []
         if not deeper or pictures_in(place):

@@ -24,10 +24,15 @@ def read_coco(path: Path) -> list[Entry]:
     Raises InputError that names the annotation.
     """
     try:
-        data = json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
+        return _entries(path, json.loads(read_text(path)))
+    except RecursionError:  # of json, or of a message that shows what lies too deep
+        raise InputError(f"{path}: its JSON is nested too deep: no COCO file is.") from None
+    except ValueError as error:
         where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
         raise InputError(f"{path}: is no JSON that can be read{where}.") from None
+
+
+def _entries(path: Path, data: object) -> list[Entry]:
     if not isinstance(data, dict) or not isinstance(data.get("images"), list):
         raise InputError(f"{path}: no COCO file: expected images, annotations and categories.")
     names: dict[Any, str] = {}
@@ -43,13 +48,15 @@ def read_coco(path: Path) -> list[Entry]:
     kinds = {_key(c.get("id")): c.get("name") for c in _objects(path, data, "categories")}
     shapes: dict[Any, list[tuple[Shape, str]]] = {key: [] for key in names}
     for count, annotation in enumerate(_objects(path, data, "annotations"), start=1):
-        where = f"{path}: annotation {annotation.get('id', f'number {count}')}"
+        where = f"{path}: annotation {_short(annotation.get('id', f'number {count}'))}"
         owner = _key(annotation.get("image_id"))
         if owner not in shapes:
-            raise InputError(f"{where} is of image {owner!r}, which is not among the images.")
+            raise InputError(
+                f"{where} is of image {_short(repr(owner))}, which is not among the images."
+            )
         kind = str(kinds.get(_key(annotation.get("category_id"))) or "")
         if is_good(kind):
-            raise InputError(f"{where} calls a place {kind!r}: expected defects alone.")
+            raise InputError(f"{where} calls a place {_short(kind)!r}: expected defects alone.")
         shapes[owner] += [(shape, kind) for shape in _shapes(where, annotation)]
     return [
         Entry(name, tuple(s for s, _ in shapes[key]), tuple(k for _, k in shapes[key]), sizes[key])
@@ -62,6 +69,10 @@ def _objects(path: Path, data: dict[str, Any], name: str) -> list[dict[str, Any]
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         raise InputError(f"{path}: no COCO file: {name} must be a list of objects.")
     return found
+
+
+def _short(value: object) -> str:
+    return str(value)[:80]
 
 
 def _key(value: object) -> object:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from vitmap.dataset.shapes import Shape
 from vitmap.errors import InputError
+from vitmap.files.opener import GIB, read_file
 
+MOST_BYTES = GIB  # of a file of labels
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -24,13 +26,17 @@ class Entry:
 
 
 def read_text(path: Path) -> str:
-    """The file as UTF-8 text; raises InputError that names the encoding which it seems to have."""
+    """A regular file of at most 1 GiB as UTF-8 text.
+
+    Raises InputError for what is no such file, and for another encoding, which it names.
+    """
     try:
-        content = path.read_bytes()
+        content = read_file(path, MOST_BYTES)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file.") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in its name
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: cannot be read ({reason}).") from error
     if content.startswith(_WIDE) or b"\0" in content[:100]:
         raise InputError(f"{path}: looks like UTF-16 text: save it as UTF-8.")
     try:

@@ -9,6 +9,7 @@ from vitmap.dataset.masks import lonely_masks, match, remarks_on
 from vitmap.dataset.places import folders_in, pictures_in, require_folder
 from vitmap.dataset.samples import DEFECT, GOOD, Dataset, Sample, counted, is_good, some
 from vitmap.errors import InputError
+from vitmap.folders import is_folder, real
 
 _EXPECTED = (
     "expected test/good and test/DEFECT with ground_truth (MVTec), Data/Images (VisA), a folder "
@@ -41,9 +42,9 @@ def read_dataset(folder: str | Path) -> Dataset:
 
 def _layout(place: Path) -> Callable[[Path], Dataset] | None:
     folders = folders_in(place)
-    if (place / "test").is_dir() and folders_in(place / "test"):
+    if is_folder(place / "test") and folders_in(place / "test"):
         return _mvtec
-    if any((root / "Images" / "Normal").is_dir() for root in (place, place / "Data")):
+    if any(is_folder(root / "Images" / "Normal") for root in (place, place / "Data")):
         return _visa
     if any(is_good(f.name) for f in folders):
         return _kinds_alone
@@ -54,7 +55,7 @@ def _mvtec(place: Path) -> Dataset:
     paths, remarks = _of_kinds(folders_in(place / "test"), place / "test")
     masks = place / "ground_truth"
     pairs: dict[Path, Path] = {}
-    if masks.is_dir():
+    if is_folder(masks):
         pairs, lonely = match(paths, masks, everywhere=True)
         if lonely:
             raise lonely_masks(lonely)
@@ -63,7 +64,7 @@ def _mvtec(place: Path) -> Dataset:
         remarks.append("There is no ground_truth: nothing says where the defects lie.")
     golden = [
         picture
-        for folder in (folders_in(place / "train") if (place / "train").is_dir() else [])
+        for folder in (folders_in(place / "train") if is_folder(place / "train") else [])
         for picture in pictures_in(folder)
         if is_good(folder.name)
     ]
@@ -74,10 +75,10 @@ def _mvtec(place: Path) -> Dataset:
 
 
 def _visa(place: Path) -> Dataset:
-    data = place / "Data" if (place / "Data" / "Images").is_dir() else place
+    data = place / "Data" if is_folder(place / "Data" / "Images") else place
     paths, remarks = _of_kinds(folders_in(data / "Images"), data / "Images")
     pairs: dict[Path, Path] = {}
-    if (data / "Masks").is_dir():
+    if is_folder(data / "Masks"):
         pairs, lonely = match(paths, data / "Masks", everywhere=True)
         if lonely:
             raise lonely_masks(lonely)
@@ -94,7 +95,7 @@ def _visa(place: Path) -> Dataset:
 def _kinds_alone(place: Path) -> Dataset:
     paths, remarks = _of_kinds(folders_in(place), place)
     remarks.append("There are no masks: nothing says where the defects lie.")
-    if place.resolve().name == "test" and (place.resolve().parent / "ground_truth").is_dir():
+    if _name(place) == "test" and is_folder(Path(real(place)).parent / "ground_truth"):
         remarks.append("A ground_truth lies beside this folder: name the one above to use it.")
     samples = tuple(Sample(path, _kind(path)) for path in paths)
     return Dataset(_name(place), "good and bad folders", samples, (), tuple(remarks))
@@ -135,7 +136,7 @@ def _kind(path: Path) -> str:
 
 
 def _name(place: Path) -> str:
-    return place.resolve().name
+    return Path(real(place)).name
 
 
 def _seen(place: Path) -> str:

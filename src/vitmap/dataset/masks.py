@@ -11,7 +11,7 @@ from vitmap.dataset.places import folders_in, name_of, pictures_in, require_fold
 from vitmap.dataset.samples import DEFECT, GOOD, Dataset, Sample, counted, is_good, some
 from vitmap.dataset.truth import read_mask
 from vitmap.errors import InputError
-from vitmap.folders import find_pictures
+from vitmap.folders import find_pictures, is_folder, real
 
 # What tools add to a picture's name: MVTec `_mask`, BSData and others `_gt`, `_label` …
 _ENDINGS = ("", "_mask", "-mask", "_gt", "_label", "_labels", "_seg", "_segmentation")
@@ -32,7 +32,7 @@ def read_masked(images: Sequence[str | Path], masks: str | Path) -> Dataset:
     paths = _pictures(images, place)
     pairs, lonely = match(paths, place)
     remarks = [*remarks_on(pairs.values())]
-    if lonely and all(Path(given).is_dir() for given in images):
+    if lonely and all(is_folder(given) for given in images):
         raise lonely_masks(lonely)
     if lonely:
         remarks.append(f"{counted(len(lonely), 'mask')} of pictures that were not named: unused.")
@@ -104,15 +104,15 @@ def _pictures(images: Sequence[str | Path], masks: Path) -> list[Path]:
     """The pictures of files, patterns, folders, and folders in these, the masks' own apart."""
     inputs: list[str | Path] = []
     for given in images:
-        deeper = folders_in(Path(given)) if given and Path(given).is_dir() else []
-        deeper = [f for f in deeper if pictures_in(f) and not f.samefile(masks)]
+        deeper = folders_in(Path(given)) if given and is_folder(given) else []
+        deeper = [f for f in deeper if pictures_in(f) and real(f) != real(masks)]
         if not deeper or pictures_in(Path(given)):
             inputs.append(given)
         inputs += deeper
     found, errors = find_pictures(inputs)
     for error in errors.values():
         raise error
-    inside = [path for path in found if path.parent.resolve() == masks.resolve()]
+    inside = [path for path in found if real(path.parent) == real(masks)]
     if inside:
         raise InputError(
             f"{masks}: holds pictures that are given and their masks ({some(inside)}): put the "

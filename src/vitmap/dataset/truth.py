@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
 from vitmap.dataset.samples import GOOD, Sample, counted, pixels
 from vitmap.dataset.shapes import Shape, fill
 from vitmap.errors import InputError
-from vitmap.images import Photo, decoding, read_bytes
+from vitmap.images import Photo, decoding, frames_of, opened, read_bytes, told
 
 _LOSSY = {"JPEG", "MPO", "JPEG2000", "WEBP", "AVIF"}
 _LOSSY_IN_TIFF = {"jpeg", "tiff_jpeg", "webp"}
@@ -59,8 +58,8 @@ def read_mask(path: Path) -> Bool[np.ndarray, "y x"]:
     Raises InputError for a file that is no mask, PictureError for one that is no picture.
     """
     content = read_bytes(path)
-    with decoding(str(path)), Image.open(io.BytesIO(content)) as image:
-        frames = getattr(image, "n_frames", 1)
+    with decoding(str(path)), opened(content, str(path)) as image:
+        frames = frames_of(image)
         if frames == 1:
             lossy = image.format in _LOSSY or image.info.get("compression") in _LOSSY_IN_TIFF
             upright = ImageOps.exif_transpose(image)
@@ -68,7 +67,7 @@ def read_mask(path: Path) -> Bool[np.ndarray, "y x"]:
                 upright = upright.convert("RGB")
             values, palette = np.asarray(upright), upright.getpalette()
     if frames > 1:
-        raise InputError(f"{path}: holds {frames} frames: a mask has one.")
+        raise InputError(f"{path}: holds {told(frames)}: a mask has one.")
     if palette is not None:
         values = values[..., 0] if upright.mode == "PA" else values
         _check_palette(path, values, palette)
@@ -139,5 +138,5 @@ def _other_size(what: str, size: tuple[int, int], photo: Photo) -> str:
 
 
 def _stored_size(path: Path) -> tuple[int, int]:
-    with decoding(str(path)), Image.open(io.BytesIO(read_bytes(path))) as image:
+    with decoding(str(path)), opened(read_bytes(path), str(path)) as image:
         return image.height, image.width

@@ -10,8 +10,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -29,7 +29,7 @@ class NotAFile(OSError):
     """What lies there is no regular file, or is larger than any file of its kind."""
 
 
-def open_file(path: str | Path, limit: int | None = None) -> BinaryIO:
+def open_file(path: str | Path, limit: int | None = None) -> BufferedReader:
     """A regular file, open for reading; links to one are followed.
 
     Raises FileNotFoundError, IsADirectoryError, NotAFile for anything that is no regular file or

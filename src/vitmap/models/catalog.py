@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from vitmap.errors import ModelError
+from vitmap.files.opener import is_file
+from vitmap.models.checkpoint import Checkpoint
 from vitmap.models.families import FAMILIES, windowed
 from vitmap.models.hub import (
     EMBEDDED,
-    Checkpoint,
     cached_checkpoints,
     cached_files,
     find_checkpoint,
@@ -56,9 +56,14 @@ def on_this_machine() -> list[Entry]:
 
 
 def _entry(checkpoint: Checkpoint) -> Entry:
-    size = sum(path.stat().st_size for path in checkpoint.weights()) / 1e6
+    size = sum(path.stat().st_size for path in checkpoint.weights() if is_file(path)) / 1e6
     try:
-        settings = json.loads((checkpoint.folder / "config.json").read_text("utf-8"))
+        checkpoint.require_regular()
+    except ModelError as error:
+        trouble = str(error).removeprefix(f"{checkpoint.name}: ")
+        return Entry(checkpoint.name, "unknown", megabytes=size, trouble=trouble)
+    try:
+        settings = checkpoint.settings()
         if "architecture" in settings:
             return _of_timm(checkpoint, str(settings["architecture"]), size)
         family = str(settings.get("model_type", "unknown"))
@@ -131,7 +136,7 @@ _TORCHVISION = {
 
 def _of_torchvision() -> Iterator[Entry]:
     """`vit_b_16-c867db91.pth` or `vit_b_16_swag-9ac1b537.pth`: the name begins the file's name."""
-    for path in cached_files("vit_*.pth"):
+    for path in filter(is_file, cached_files("vit_*.pth")):
         stem = path.stem.rpartition("-")[0]
         for architecture, (patch, layers, heads) in _TORCHVISION.items():
             if stem.startswith(architecture):

@@ -22,10 +22,10 @@ from vitmap.errors import UnsupportedModel
 from vitmap.images import Photo
 from vitmap.maps import Source
 from vitmap.models.backbone import Backbone, parse_device
+from vitmap.models.checkpoint import Checkpoint
 from vitmap.models.entry import entry_of, unpacked
 from vitmap.models.facts import with_facts
 from vitmap.models.families import FAMILIES, Family, windowed
-from vitmap.models.hub import Checkpoint
 from vitmap.models.preprocess import Preprocess
 
 _TROUBLE = {"missing_keys": "are missing from", "mismatched_keys": "have another shape in"}
@@ -40,6 +40,7 @@ def read_checkpoint(
     weights that are missing, broken or of another shape.
     """
     name, place = checkpoint.name, parse_device(device)
+    checkpoint.require_regular()
     with _quiet():
         config = _read(name, "config.json", AutoConfig.from_pretrained, checkpoint.folder)
         family = _family(name, config)

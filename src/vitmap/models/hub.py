@@ -6,59 +6,28 @@ under a deadline, in a thread, since a name look-up that never answers knows no 
 
 from __future__ import annotations
 
+import errno
 import fnmatch
-import hashlib
-import json
 import os
 import re
 import socket
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import vitmap
 from vitmap.errors import ModelUnavailable
+from vitmap.files.opener import is_file, kind_of
+from vitmap.models.checkpoint import WEIGHTS, Checkpoint
 
 EMBEDDED = "embedded"
+_FOLDER = "a folder, not a file"
 DEADLINE = 6.0  # seconds for the hub's first answer, name look-up included
 _SETTINGS = ["config.json", "preprocessor_config.json", "processor_config.json"]
-# Weight files, the best first. A repository may hold one model several times: the first is read.
-_WEIGHTS = ["model.safetensors", "*.safetensors", "pytorch_model.bin", "pytorch_model*.bin"]
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """Where a model's files lie, and which revision they are."""
-
-    name: str
-    folder: Path
-    revision: str | None
-
-    def weights(self) -> list[Path]:
-        """The weight files, safetensors before anything else."""
-        found = (sorted(self.folder.glob(pattern)) for pattern in _WEIGHTS)
-        return next((files for files in found if files), [])
-
-    def is_timm(self) -> bool:
-        """Whether config.json is one of timm, which names an architecture."""
-        try:
-            config = json.loads((self.folder / "config.json").read_text("utf-8"))
-        except (OSError, ValueError):
-            return False
-        return isinstance(config, dict) and "architecture" in config
-
-    def digest(self) -> str:
-        """sha256 over the weight files, in the order of their names."""
-        total = hashlib.sha256()
-        for path in self.weights():
-            with path.open("rb") as file:
-                total.update(hashlib.file_digest(file, "sha256").digest())
-        return total.hexdigest()
 
 
 def find_checkpoint(model: str) -> Checkpoint:
@@ -72,14 +41,31 @@ def find_checkpoint(model: str) -> Checkpoint:
         return Checkpoint(model, Path(vitmap.__file__).parent / "embedded", None)
     if not model:
         raise ModelUnavailable("No model was named: expected one, such as facebook/dino-vits8.")
-    if Path(model).is_dir():
-        folder = Path(model).resolve()
+    if (kind := _lies_there(model)) == _FOLDER:
+        folder = Path(os.path.realpath(model))
         return Checkpoint(str(folder), folder, None)
+    if kind is not None:
+        raise ModelUnavailable(
+            f"{model}: {kind}. Expected a folder in the layout of Hugging Face or timm, or a DINO "
+            "checkpoint (.pth)."
+        )
     if model.endswith((".pth", ".pt", ".bin")):
         raise ModelUnavailable(f"{model}: no such file.")
     if model.startswith((".", "/", "~")) or model.count("/") > 1 or "\\" in model:
         raise ModelUnavailable(f"{model}: no such folder.")
     return find_published(model)
+
+
+def _lies_there(model: str) -> str | None:
+    """What lies at that place, or None where nothing does."""
+    try:
+        kind = kind_of(model)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    except OSError as error:
+        unnamed = error.errno == errno.ENAMETOOLONG
+        return None if unnamed else f"cannot be read ({error.strerror})"
+    return kind if kind == _FOLDER else f"is {kind or 'a file'}"
 
 
 def find_published(model: str) -> Checkpoint:
@@ -103,7 +89,7 @@ def find_file(name: str, url: str) -> Path:
 
     file = url.rsplit("/", 1)[-1]
     place = Path(torch.hub.get_dir()) / "checkpoints" / file
-    if place.is_file():
+    if is_file(place):
         return place
     try:
         if _offline():
@@ -151,7 +137,7 @@ def _fetch(repo: str, revision: str) -> Checkpoint:
         raise _unavailable(repo, "it is not in the local cache, and HF_HUB_OFFLINE is set")
     info = _ask_hub(repo, revision)
     files = [entry.rfilename for entry in info.siblings or [] if "/" not in entry.rfilename]
-    best = next((pattern for pattern in _WEIGHTS if fnmatch.filter(files, pattern)), _WEIGHTS[0])
+    best = next((pattern for pattern in WEIGHTS if fnmatch.filter(files, pattern)), WEIGHTS[0])
     patterns = [best, f"{best}.index.json"]
     try:
         folder = snapshot_download(
@@ -258,22 +244,28 @@ def _unavailable(repo: str, reason: str) -> ModelUnavailable:
 def cached_checkpoints() -> list[Checkpoint]:
     """Every model in the local cache that has a config.json, newest revision of each; no network.
 
-    Broken corners of a cache are left out, as huggingface_hub reads it.
+    Broken corners of a cache are left out. huggingface_hub's own scan opens every file in `refs`,
+    and would wait for a named pipe there.
     """
-    from huggingface_hub import constants, scan_cache_dir
-    from huggingface_hub.errors import CacheNotFound
+    from huggingface_hub import constants
 
-    try:
-        repos = scan_cache_dir(constants.HF_HUB_CACHE).repos
-    except (CacheNotFound, ValueError, OSError):  # none yet, or a place that is none
-        return []
     found = []
-    for repo in sorted(repos, key=lambda repo: repo.repo_id):
-        for revision in sorted(repo.revisions, key=lambda revision: -revision.last_modified)[:1]:
-            if repo.repo_type == "model" and (revision.snapshot_path / "config.json").is_file():
-                place = revision.snapshot_path
-                found.append(Checkpoint(repo.repo_id, place, revision.commit_hash))
+    for home in sorted(Path(constants.HF_HUB_CACHE).glob("models--*")):
+        place = _newest(home / "snapshots")
+        if place is not None:
+            name = home.name.removeprefix("models--").replace("--", "/")
+            found.append(Checkpoint(name, place, place.name))
     return found
+
+
+def _newest(snapshots: Path) -> Path | None:
+    """The snapshot whose config.json is the newest."""
+    changed: list[tuple[float, Path]] = []
+    with suppress(OSError):
+        for place in sorted(snapshots.iterdir()):
+            if is_file(place / "config.json"):
+                changed.append(((place / "config.json").stat().st_mtime, place))
+    return max(changed, default=(0.0, None))[1]
 
 
 def cached_files(pattern: str) -> list[Path]:

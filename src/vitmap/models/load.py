@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from vitmap.errors import ModelUnavailable, UnsupportedModel, UsageError, require_models
+from vitmap.errors import (
+    ModelUnavailable,
+    UnsupportedModel,
+    UsageError,
+    VitmapError,
+    require_models,
+)
+from vitmap.files.opener import is_file
 from vitmap.models.backbone import Backbone
 from vitmap.models.facts import PRECISIONS
 from vitmap.models.hub import EMBEDDED, find_checkpoint
@@ -48,6 +56,12 @@ def load(
         return _read(str(model), precision, device, classify)
     except ModuleNotFoundError as error:
         raise require_models(error) from error
+    except (VitmapError, MemoryError):
+        raise
+    except Exception as error:  # what a file holds may break any library that reads it
+        lines = str(error).strip().splitlines()
+        reason = f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+        raise UnsupportedModel(f"{model}: it cannot be read ({reason}).") from error
 
 
 def _read(name: str, precision: str, device: str, classify: bool) -> Backbone:
@@ -56,12 +70,12 @@ def _read(name: str, precision: str, device: str, classify: bool) -> Backbone:
     prefixed = len(library) > 1 and library.replace("_", "").isalnum()  # C:\ is a drive
     if colon and prefixed and not rest:
         raise ModelUnavailable(f"{name} names no model: expected one after the colon.")
-    if colon and prefixed and not Path(name).exists():
+    if colon and prefixed and not os.path.lexists(name):
         backbone: Backbone = model_libraries.get(library)(rest, precision, device, classify)
         return backbone
     from vitmap.models import dino
 
-    if name.endswith(dino.SUFFIXES) and Path(name).is_file():
+    if name.endswith(dino.SUFFIXES) and is_file(name):
         return dino.read(Path(name).resolve(), precision, device)
     checkpoint = find_checkpoint(name)
     if checkpoint.is_timm():

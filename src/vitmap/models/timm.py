@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -20,8 +19,9 @@ from vitmap.capture import refuse_compiled
 from vitmap.errors import ModelUnavailable, UnsupportedModel
 from vitmap.maps import Source
 from vitmap.models.backbone import Backbone, Prepare, parse_device
+from vitmap.models.checkpoint import Checkpoint
 from vitmap.models.facts import with_facts
-from vitmap.models.hub import Checkpoint, find_checkpoint, find_published
+from vitmap.models.hub import find_checkpoint, find_published
 from vitmap.models.preprocess import Preprocess, prepared
 from vitmap.models.timm_plain import RESAMPLED, require_module, require_plain, unknown
 from vitmap.models.timm_tokens import heads_of, pooling_of, prefix_of
@@ -52,12 +52,13 @@ def read_folder(
 ) -> Backbone:
     """A folder as timm writes it for the hub: config.json with an architecture, and weights."""
     name = checkpoint.name
+    checkpoint.require_regular()
     if not checkpoint.is_timm():
         raise UnsupportedModel(
             f"{name}: no config.json of timm (with an architecture) in this folder. Expected "
             "config.json and model.safetensors, as timm.models.save_for_hf writes them."
         )
-    config = json.loads((checkpoint.folder / "config.json").read_text("utf-8"))
+    config = checkpoint.settings()
     module = require_module(name, str(config["architecture"]))
     network = _build(name, f"local-dir:{checkpoint.folder}", module, checkpoint)
     return _loaded(name, network, checkpoint, precision, device, classify)
@@ -68,7 +69,7 @@ def shape_of(checkpoint: Checkpoint) -> tuple[int, int, int, tuple[str, ...], in
 
     Raises UnsupportedModel where it is no plain ViT.
     """
-    config = json.loads((checkpoint.folder / "config.json").read_text("utf-8"))
+    config = checkpoint.settings()
     name = str(config["architecture"])
     require_module(checkpoint.name, name)
     with torch.device("meta"):
@@ -100,6 +101,7 @@ def from_timm(
 
 def _build(source: str, name: str, module: str, checkpoint: Checkpoint) -> nn.Module:
     """The network, with the weights through timm's own filter for its checkpoints."""
+    checkpoint.require_regular()
     files = checkpoint.weights()
     if len(files) != 1:
         raise UnsupportedModel(

@@ -16,6 +16,7 @@ from matplotlib.ft2font import FT2Font
 from PIL import ImageFont
 
 from vitmap.errors import UsageError
+from vitmap.files.opener import MIB, is_file, open_file
 
 # Many of the fonts below have no bold cut: the plain one will do, and nobody needs to be told.
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
@@ -38,6 +39,7 @@ _WIDE = [  # families with Japanese, Chinese or Korean glyphs, by system
 ]
 
 _VARIABLE = "VITMAP_FONT"
+_MOST_BYTES = 256 * MIB  # the largest font of all scripts has 60 MB
 _SHAPED = "\u0590", "\u1fff"  # Hebrew, Arabic, Hindi … : letters depend on their neighbours
 _File = tuple[str, int]  # a font's path, and which of the fonts in it
 
@@ -69,13 +71,16 @@ def _file(character: str, cut: str) -> _File | None:
 def use_font(path: str | Path) -> None:
     """Draw what the plain font lacks with this one; also the environment's VITMAP_FONT.
 
-    Raises UsageError for what is no font.
+    Raises UsageError for what is no font, and no regular file.
     """
     try:
+        open_file(path, _MOST_BYTES).close()
         ImageFont.truetype(str(path), 12)
-    except OSError as error:
+        _glyphs((str(path), 0))
+    except (OSError, RuntimeError, ValueError) as error:
+        found = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
         raise UsageError(
-            f"{path}: not a font that can be read: expected a .ttf, .otf or .ttc file."
+            f"{path}: not a font that can be read{found}: expected a .ttf, .otf or .ttc file."
         ) from error
     os.environ[_VARIABLE] = str(path)
     for cached in (_file, _named):
@@ -95,7 +100,7 @@ def undrawable(text: str) -> str:
 def _named() -> list[_File]:
     """The font that the user names."""
     path = os.environ.get(_VARIABLE)
-    if not path or not Path(path).is_file():
+    if not path or not is_file(path):
         return []
     return [(path, 0)]
 
@@ -107,7 +112,7 @@ def _any(character: str) -> _File | None:
 
     if unicodedata.category(character)[0] == "C":  # control signs, and what icon fonts make of them
         return None
-    for path in sorted(font_manager.findSystemFonts()):
+    for path in filter(is_file, sorted(font_manager.findSystemFonts())):
         with suppress(OSError, RuntimeError):  # some hold bitmaps of one size alone
             ImageFont.truetype(path, 13)
             if ord(character) in _glyphs((path, 0)):

@@ -47,7 +47,12 @@ def failure_of(path: Path, error: Exception) -> VitmapError:
     if isinstance(error, OSError):
         reason = error.strerror or type(error).__name__
         return OutputError(f"{path}: files not written ({reason}).")
-    reason = (str(error).strip().splitlines() or ["out of memory"])[0]
+    if isinstance(error, MemoryError):
+        return PictureError(
+            f"{path}: needs more memory than there is: a smaller --size or --upsample, or a "
+            "smaller picture needs less."
+        )
+    reason = (str(error).strip().splitlines() or ["no reason given"])[0][:300]
     stopped = PictureError(f"{path}: {type(error).__name__}: {reason} (see --debug).")
     stopped.__cause__ = error
     return stopped

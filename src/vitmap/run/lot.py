@@ -16,7 +16,7 @@ from vitmap.errors import InputError, PictureError, UnsafeName, UsageError
 from vitmap.files.checked import convert, damaged, digest_of
 from vitmap.files.opener import MIB, open_file, read_file
 from vitmap.files.place import parts_of
-from vitmap.folders import find_pictures
+from vitmap.folders import find_pictures, real
 from vitmap.run.names import folder_names
 
 _LIST_LIMIT = 256 * MIB
@@ -107,8 +107,8 @@ def lot_of(
     """
     named = [*inputs, *(line for name in lists for line in _listed(Path(name)))]
     paths, errors = find_pictures(named)
-    inside = out.resolve()
-    paths = [path.absolute() for path in paths if inside not in path.resolve().parents]
+    inside = Path(real(out))
+    paths = [path.absolute() for path in paths if inside not in Path(real(path)).parents]
     files, title = _shown(paths)
     trios = zip(paths, folder_names(paths), files, strict=True)
     lost = tuple((given, str(error)) for given, error in errors.items())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vitmap.errors import InputError, PictureError
-from vitmap.folders import find_pictures
+from vitmap.folders import find_pictures, is_folder
 from vitmap.images import read_photo
 from vitmap.soart.tables import Row
 from vitmap.soart.vectors import Pixels
@@ -62,9 +62,12 @@ def gather(inputs: Sequence[str]) -> tuple[list[tuple[Path, str]], list[PictureE
 
 def _class_folders(place: Path) -> list[Path]:
     """The folders with pictures inside one that has none of its own."""
-    if not place.is_dir() or not find_pictures([place])[1]:
+    if not is_folder(place) or not find_pictures([place])[1]:
         return []
-    inner = sorted(p for p in place.iterdir() if p.is_dir() and not p.name.startswith("."))
+    try:
+        inner = sorted(p for p in place.iterdir() if is_folder(p) and not p.name.startswith("."))
+    except OSError:  # which is the error of the input itself
+        return []
     return [folder for folder in inner if not find_pictures([folder])[1]]
 
 
