@@ -109,7 +109,8 @@ def test_a_recipe_reads_pictures_as_the_ranking_did(
     assert (code, errors) == (0, [])
     told = {Path(json.loads(line)["path"]): json.loads(line)["recipe"] for line in lines}
     from vitmap.rank.candidates import Field
-    from vitmap.rank.row import SCORE, read_row
+    from vitmap.rank.row import SCORE
+    from vitmap.rank.row_file import read_row
 
     field = Field(3, 3, True, True)
     place = next(

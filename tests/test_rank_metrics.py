@@ -27,7 +27,8 @@ from vitmap.rank.histogram import (
     signed_bins_of,
 )
 from vitmap.rank.metrics import auroc, average_precision, pro, regions_of
-from vitmap.rank.row import HIT, IOU, MASS, PEAK, SCORE, Row, Truth, measure, read_row, write_row
+from vitmap.rank.row import HIT, IOU, MASS, PEAK, SCORE, Row, Truth, measure
+from vitmap.rank.row_file import read_row, write_row
 
 # Photos (y, x) and grids: odd sizes, slivers, a patch a pixel, fewer pixels than patches.
 VIEWS = {

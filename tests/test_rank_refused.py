@@ -225,12 +225,9 @@ def test_a_kept_row_that_is_broken(rank: Command, root: Path, tmp_path: Path, ou
     row = sorted((tmp_path / "rows").iterdir())[0]
     row.write_bytes(row.read_bytes()[:100])
     code, _, errors = rank(root, "--rows", tmp_path / "rows")
-    assert code == 3
-    assert errors[0].startswith(f"vitmap: {row}: not a row that vitmap wrote (")
-    assert errors[0].endswith("): delete it to have it measured again.")
-    assert errors[-1] == "vitmap: 1 of 5 inputs failed."
-    row.unlink()
-    assert rank(root, "--rows", tmp_path / "rows").code == 0
+    assert code == 0
+    assert errors[0].startswith(f"vitmap: {row}: SafetensorError: ")
+    assert errors[0].endswith(": not a row that vitmap rank wrote. It is measured again.")
     assert {n: c for n, c in contents(out).items() if n != "run.json"} == before
 
 

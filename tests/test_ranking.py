@@ -15,7 +15,8 @@ from vitmap.rank.evidence import PICTURES, PIXELS, _ranks
 from vitmap.rank.folds import Split, chance_of_no_gain, estimate, split
 from vitmap.rank.heats import stored_bins
 from vitmap.rank.ranking import LAST, RANDOM, Ranking, rank
-from vitmap.rank.row import Row, Truth, measure, write_row
+from vitmap.rank.row import Row, Truth, measure
+from vitmap.rank.row_file import write_row
 from vitmap.rank.student import beyond, widened
 
 GRID = (8, 8)

@@ -93,7 +93,7 @@ def _rank(
     with closing(Progress(pictures, wanted=not options.quiet, steps=1)) as progress:
         found = rank_pictures(dataset, golden, settings, model, progress.step, rows)
     files = write_ranking(out, found, command)
-    _complain(options, found.failed, found.remarks)
+    _complain(options, found.failed, [*found.again, *found.remarks])
     _tell(options, found, out, files)
     return _exit_code(found.failed, pictures)
 

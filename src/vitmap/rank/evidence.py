@@ -12,7 +12,8 @@ from jaxtyping import Bool, Float, Int64
 from vitmap.rank.candidates import EITHER, Candidate, Field
 from vitmap.rank.folds import Split
 from vitmap.rank.histogram import BINS, Histogram
-from vitmap.rank.row import MASS, MEASURES, NONE, SCORE, read_row
+from vitmap.rank.row import MASS, MEASURES, SCORE
+from vitmap.rank.row_file import NONE, read_row
 
 PIXELS, PICTURES = "pixels", "pictures"
 

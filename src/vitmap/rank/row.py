@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64, Shaped, UInt16
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
-from vitmap.alignment import Shift
 from vitmap.errors import InputError
 from vitmap.mass import keep_mass
 from vitmap.rank.candidates import EITHER, Candidate
-from vitmap.rank.golden import Place
 from vitmap.rank.histogram import BINS, Histogram, count, overlap_of
 from vitmap.rank.placing import Placed
 
 MEASURES = ("score", "peak", "mass", "hit", "iou")
 SCORE, PEAK, MASS, HIT, IOU = range(len(MEASURES))
-NONE = slice(0, 0)  # of the stored maps
 TOP = (
     0.01  # a picture's score is the mean over this share of its patches, the hottest, one at least
 )
@@ -136,67 +128,3 @@ def _sums(
     """Values over pixels, a sum a candidate; only patches that hold some count."""
     held = np.flatnonzero(pixels)
     return np.einsum("cp,p->c", values[:, held].astype(np.float64), pixels[held])
-
-
-def write_row(path: Path, row: Row) -> None:
-    """A row as safetensors."""
-    about = {
-        "name": row.name,
-        "digest": row.digest,
-        "kind": row.kind,
-        "grid": row.grid,
-        "placed": asdict(row.placed) if row.placed else None,
-    }
-    tensors = {"bins": row.bins, "measures": row.measures}
-    if row.truth is not None:
-        tensors |= {
-            "total": row.truth.total,
-            "defect": row.truth.defect,
-            "regions": row.truth.regions,
-        }
-    tensors = {name: np.ascontiguousarray(values) for name, values in tensors.items()}
-    path.write_bytes(save(tensors, metadata={"vitmap": json.dumps(about, sort_keys=True)}))
-
-
-def _placed(about: dict[str, Any] | None) -> Placed | None:
-    if about is None:
-        return None
-    shift = about["shift"]
-    return Placed(
-        Place(**about["place"]), Shift(**shift | {"fine": tuple(shift["fine"])}) if shift else None
-    )
-
-
-def read_row(
-    path: Path, lines: slice | None = None, places: slice | None = None, *, truth: bool = True
-) -> Row:
-    """What `write_row` wrote; where asked, only some stored maps, some candidates' measures.
-
-    Raises InputError for a file that is missing, broken, or something else.
-    """
-    try:
-        with safe_open(path, framework="numpy") as file:
-            about = json.loads((file.metadata() or {})["vitmap"])
-            bins, measures = file.get_slice("bins"), file.get_slice("measures")
-            known = None
-            if truth and "total" in file.keys():  # noqa: SIM118 (it is no dict)
-                known = Truth(*(file.get_tensor(name) for name in ("total", "defect", "regions")))
-            return Row(
-                name=about["name"],
-                digest=about["digest"],
-                kind=about["kind"],
-                grid=(about["grid"][0], about["grid"][1]),
-                bins=bins[lines if lines is not None else slice(None)],
-                measures=measures[places if places is not None else slice(None)],
-                truth=known,
-                placed=_placed(about["placed"]),
-            )
-    except (SafetensorError, OSError, LookupError, ValueError, TypeError) as error:
-        raise InputError(
-            f"{path}: not a row that vitmap wrote ({error}): delete it to have it measured again."
-        ) from error
-
-
-def read_label(path: Path) -> Row:
-    """A row's name, digest and kind alone."""
-    return read_row(path, NONE, NONE, truth=False)

@@ -10,8 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from safetensors.numpy import load_file
-
 from vitmap.dataset import Dataset
 from vitmap.errors import InputError, UsageError
 from vitmap.mass import check_share
@@ -25,7 +23,8 @@ from vitmap.rank.evidence import PICTURES, PIXELS
 from vitmap.rank.folds import FOLDS, split
 from vitmap.rank.ranking import Ranking, rank
 from vitmap.rank.recipe import Recipe, cell_of
-from vitmap.rank.row import NONE, SCORE, Row, read_label, read_row
+from vitmap.rank.row import SCORE, Row
+from vitmap.rank.row_file import NONE, read_label, read_row
 from vitmap.rank.scoring import PICTURE_METRICS, check_metric
 from vitmap.run.keeping import keep_folder
 from vitmap.run.rank_rows import Known, Rows, Seeing
@@ -79,6 +78,7 @@ class Found:
     records: tuple[dict[str, object], ...]
     failed: tuple[Exception, ...]
     remarks: tuple[str, ...]
+    again: tuple[str, ...]  # a word on each kept row that was damaged: no matter of the record
     counts: dict[str, int]
 
 
@@ -133,6 +133,7 @@ def rank_pictures(
         records=tuple(rows.records),
         failed=tuple(rows.failed),
         remarks=(*dataset.remarks, *_remarks(rows, heads)),
+        again=tuple(rows.again),
         counts=counts,
     )
 
@@ -234,7 +235,7 @@ class _Logs(Sequence[Any]):
 
     def __getitem__(self, number: Any) -> Any:
         known = self._known
-        return load_file(known.good[number])["logs"], known.places[number]
+        return known.good[number].read(), known.places[number]
 
 
 def _good(known: Known) -> Sequence[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Bool
-from safetensors.numpy import load_file, save
 
 from vitmap.dataset import Sample, truth_mask
 from vitmap.errors import InputError, VitmapError
+from vitmap.files.place import inside
 from vitmap.images import Photo, read_photo
 from vitmap.maps import AttentionMaps
 from vitmap.methods.tokens import attend_with_features
@@ -23,11 +24,14 @@ from vitmap.query import Query
 from vitmap.rank.candidates import Field
 from vitmap.rank.coverage import truth_of
 from vitmap.rank.features import Bank, bank_of, own_distances
+from vitmap.rank.finite import require_finite
 from vitmap.rank.golden import HERE, Golden, Place, check_count, learn, logs
 from vitmap.rank.heats import cells_of, heats_of, stored_bins
 from vitmap.rank.placing import Gray, Placed, gray_of, place_of
-from vitmap.rank.row import Row, Truth, measure, read_label, write_row
+from vitmap.rank.row import Row, Truth, measure
+from vitmap.rank.row_file import check_row, write_row
 from vitmap.run.jobs import failure_of
+from vitmap.run.rank_kept import Logs, remove_partials, write_logs, write_whole
 
 FORMAT = 1  # of the rows: kept ones of another are measured again
 
@@ -68,7 +72,7 @@ class Known:
     golden: Golden
     bank: Bank | None
     reference: Gray | None
-    good: tuple[Path, ...]  # the scratch files: log maps of each
+    good: tuple[Logs, ...]  # the scratch files: log maps of each
     digests: tuple[str, ...]
     places: tuple[Place, ...]
 
@@ -84,10 +88,15 @@ class Rows:
     records: list[dict[str, object]] = field(default_factory=list)
     features: bool = True  # whether the model has patch features to hand out
     known: Known | None = None
+    again: list[str] = field(default_factory=list)  # rows that were damaged, and measured again
+
+    def __post_init__(self) -> None:
+        """Whoever looks has the folder's lock."""
+        remove_partials(self.folder)
 
     def learn(self, paths: Sequence[Path], seen: Callable[[], None]) -> None:
         """The good pictures' numbers. Raises InputError where fewer than four can be read."""
-        found: list[tuple[str, Path, Place, int]] = []
+        found: list[tuple[str, Logs, Place]] = []
         tokens: list[tuple[str, np.ndarray]] = []
         reference: Gray | None = None
         grid: tuple[int, int] | None = None
@@ -97,6 +106,7 @@ class Rows:
                 if photo.digest in (digest for digest, *_ in found):
                     raise InputError(f"{path}: the same picture as another good one.")
                 maps, own = self._look(photo)
+                require_finite(maps.values, str(path), "a map")
                 grid = grid or maps.view.grid
                 if maps.view.grid != grid:
                     raise _other_grid(path, maps.view.grid, grid)
@@ -104,9 +114,9 @@ class Rows:
                 reference = gray if reference is None else reference
                 placed = self._placed(reference, gray, maps)
                 self.shifts.append(placed)
-                file = self.folder / f"{self._digest(photo=photo.digest)}.good.safetensors"
-                _write_whole(file, save({"logs": logs(cells_of(maps))}))
-                found.append((photo.digest, file, placed.place, len(found)))
+                key = self._digest(photo=photo.digest)
+                file = write_logs(self.folder, key, logs(cells_of(maps)))
+                found.append((photo.digest, file, placed.place))
                 if own is not None:
                     tokens.append((photo.digest, _sampled(photo.digest, own, len(paths))))
                 self._record(path, photo, "golden")
@@ -114,15 +124,15 @@ class Rows:
                 self._fail(path, error)
             seen()
         check_count(len(found))
-        places = {file: place for _, file, place, _ in found}
+        places = [(file, place) for _, file, place in found]
         golden = learn(_read(places), _read(places))
         self.known = Known(
             golden=golden,
             bank=bank_of(tokens, len(tokens)) if tokens else None,
             reference=reference if self.seeing.align else None,
-            good=tuple(places),
+            good=tuple(file for file, _ in places),
             digests=tuple(digest for digest, *_ in found),
-            places=tuple(places.values()),
+            places=tuple(place for _, place in places),
         )
 
     def measure(self, samples: Sequence[Sample], seen: Callable[[], None]) -> list[Path]:
@@ -148,15 +158,28 @@ class Rows:
     def _row(self, sample: Sample, photo: Photo) -> Path:
         mask = truth_mask(sample, photo) if _has_truth(sample) else None
         key = self._key(photo, sample.kind, mask)
-        path = self.folder / f"{key}.row.safetensors"
-        if not path.exists():
-            _write_whole(path, None, self._measured(photo, sample, mask))
-        placed = read_label(path).placed
-        self.shifts += [placed] if placed else []
+        path = inside(self.folder, f"{key}.row.safetensors")
+        row = self._kept(path, key, photo, sample) if os.path.lexists(path) else None
+        if row is None:
+            row = self._measured(photo, sample, mask)
+            whole = row
+            write_whole(path, lambda partial: write_row(partial, whole, key))
+        self.shifts += [row.placed] if row.placed else []
         return path
+
+    def _kept(self, path: Path, key: str, photo: Photo, sample: Sample) -> Row | None:
+        """An earlier run's row; None where it is damaged, and must be measured again."""
+        layout = self.field()
+        shape = layout.stored, len(layout.candidates())
+        try:
+            return check_row(path, key, photo.digest, sample.kind, shape)
+        except InputError as error:
+            self.again.append(f"{error} It is measured again.")
+            return None
 
     def _measured(self, photo: Photo, sample: Sample, mask: Bool[np.ndarray, "y x"] | None) -> Row:
         maps, tokens = self._look(photo)
+        require_finite(maps.values, str(sample.path), "a map")
         layout, known = self.field(), self.known
         place, golden, placed, distances = HERE, None, None, None
         if known is not None:
@@ -170,6 +193,7 @@ class Rows:
             if bank is not None:
                 distances = bank.distances(tokens, photo.digest, torch_product)
         heats = heats_of(maps, layout, golden, place, distances)
+        require_finite(heats, str(sample.path), "a patch's deviation or distance")
         truth: Truth | None = truth_of(mask, maps.view) if mask is not None else None
         return Row(
             name=sample.path.name,
@@ -188,7 +212,7 @@ class Rows:
         """The good pictures' numbers for one picture: without it, where it is one of them."""
         if photo.digest in known.digests:
             number = known.digests.index(photo.digest)
-            own = load_file(known.good[number])["logs"]
+            own = known.good[number].read()
             place = known.places[number]
             return known.golden.without(own, place), place, None
         if known.reference is None:
@@ -249,19 +273,9 @@ def _sampled(digest: str, tokens: np.ndarray, count: int) -> np.ndarray:
     return bank_of([(digest, tokens)], count).features
 
 
-def _read(places: dict[Path, Place]) -> Iterator[tuple[np.ndarray, Place]]:
-    for file, place in places.items():
-        yield load_file(file)["logs"], place
-
-
-def _write_whole(path: Path, content: bytes | None, row: Row | None = None) -> None:
-    """A file that is there whole or not at all, also when the run is killed."""
-    partial = path.with_suffix(".partial")
-    if row is not None:
-        write_row(partial, row)
-    else:
-        partial.write_bytes(content or b"")
-    partial.replace(path)
+def _read(places: Sequence[tuple[Logs, Place]]) -> Iterator[tuple[np.ndarray, Place]]:
+    for file, place in places:
+        yield file.read(), place
 
 
 def _other_grid(path: Path, grid: tuple[int, int], expected: tuple[int, int]) -> InputError:
