@@ -18,7 +18,7 @@ from vitmap.render.caveat import CAVEAT
 from vitmap.render.colormap import palette
 from vitmap.report.page_file import frame, in_base64, write_block
 
-_SCRIPTS = ("read.js", "decisions.js", "stage.js", "list.js", "main.js")
+_SCRIPTS = ("read.js", "digest.js", "imported.js", "decisions.js", "stage.js", "list.js", "main.js")
 _IMAGES = "data: blob: file: 'self'"  # thumbnails, and the pictures beside the page
 
 

@@ -1,20 +1,26 @@
 // Decisions: kept in this browser under the lot's digest, exported as CSV or JSON.
 const KEY = `vitmap-review:${sheet.lot}`;
-let decisions = {};
+let decisions = Object.create(null);
 let keeps = true;
 
+// What this browser keeps of the lot; null where it keeps nothing. Foreign content is no decision.
 function stored() {
+  let text;
   try {
-    const value = JSON.parse(localStorage.getItem(KEY) || "{}");
-    return value && typeof value === "object" && !Array.isArray(value) ? value : {};
+    text = localStorage.getItem(KEY);
   } catch {
     return null;
+  }
+  try {
+    return sound(JSON.parse(text || "{}"));
+  } catch {
+    return sound({});
   }
 }
 
 function loadDecisions() {
   const value = stored();
-  decisions = value || {};
+  decisions = value || decisions;
   if (value === null) lose();
   else {
     try {
@@ -35,12 +41,17 @@ function lose() {
 const decisionOf = (row) =>
   Object.hasOwn(decisions, row.file) ? decisions[row.file] : { decision: "", remark: "" };
 
-// Another tab may have decided on other pictures of the lot meanwhile: only this one is replaced.
-function decideOn(row, change) {
-  const entry = { ...decisionOf(row), decided_at: new Date().toISOString(), ...change };
-  if (keeps) decisions = { ...decisions, ...(stored() || {}) };
-  if (entry.decision || entry.remark) decisions[row.file] = entry;
-  else delete decisions[row.file];
+const decideOn = (row, change) => decideAll([{ row, change }]);
+
+// Another tab may have decided on other pictures of the lot meanwhile: only these are replaced.
+function decideAll(changes) {
+  if (keeps) Object.assign(decisions, stored());
+  for (const { row, change } of changes) {
+    const entry = { ...decisionOf(row), decided_at: new Date().toISOString(), ...change };
+    entry.remark = entry.remark.slice(0, LONGEST_REMARK);
+    if (entry.decision || entry.remark) decisions[row.file] = entry;
+    else delete decisions[row.file];
+  }
   if (!keeps) return;
   try {
     localStorage.setItem(KEY, JSON.stringify(decisions));
@@ -79,8 +90,10 @@ function asCsv() {
   return `\ufeff${lines.map((line) => line.map(cell).join(",")).join("\r\n")}\r\n`;
 }
 
+// The last field is sha256 of all others, as they stand in the file.
 function asJson() {
-  return `${JSON.stringify({ lot: sheet.lot, title: sheet.title, decisions: exported() }, null, 1)}\n`;
+  const whole = { format: 2, lot: sheet.lot, title: sheet.title, decisions: exported() };
+  return `${JSON.stringify({ ...whole, digest: sha256(JSON.stringify(whole)) }, null, 1)}\n`;
 }
 
 function save(text, kind, ending) {
@@ -91,19 +104,9 @@ function save(text, kind, ending) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
-// Gives how many decisions were taken over; throws where the file holds none of this lot.
+// Gives how many decisions were taken over: all of a file, or, where it throws, none.
 function takeOver(text) {
-  const given = JSON.parse(text);
-  if (given.lot !== sheet.lot) throw new Error("these are the decisions of another lot");
-  const rows = new Map(index.map((row) => [row.file, row]));
-  let count = 0;
-  for (const { picture: file, decision, remark, decided_at } of given.decisions) {
-    const known = ["accept", "reject", ""].includes(decision) && typeof remark === "string";
-    if (!rows.has(file) || !known || !(decision || remark)) continue;
-    // When it was decided stays as it was; a file without it has it decided now.
-    const when = typeof decided_at === "string" && decided_at ? { decided_at } : {};
-    decideOn(rows.get(file), { decision, remark, ...when });
-    count++;
-  }
-  return count;
+  const given = decisionsOf(text).filter(({ change }) => change.decision || change.remark);
+  decideAll(given);
+  return given.length;
 }

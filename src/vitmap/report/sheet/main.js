@@ -170,6 +170,7 @@ $("import-file").addEventListener("change", async () => {
   if (!file) return;
   const warning = $("warning");
   try {
+    if (file.size > MOST_BYTES) throw new Error(`${file.size} bytes, more than the ${MOST_BYTES} it may have`);
     warning.textContent = `${takeOver(await file.text())} decisions taken over from ${file.name}.`;
   } catch (error) {
     warning.textContent = `${file.name}: not taken over (${error.message}).`;

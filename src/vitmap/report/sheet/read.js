@@ -2,7 +2,9 @@
 const $ = (id) => document.getElementById(id);
 const read = (id) => JSON.parse($(id).textContent);
 const sheet = read("sheet");
-const index = read("index").map((row, i) => ({ ...row, i }));
+// A score that is no number is neither good nor defective.
+const judged = ({ verdict, score }) => (["good", "defect"].includes(verdict) && !(Number.isFinite(score) && Number.isFinite(sheet.threshold)) ? "not judged" : verdict);
+const index = read("index").map((row, i) => ({ ...row, verdict: judged(row), i }));
 const CACHED = 80;
 const pictures = new Map();
 
