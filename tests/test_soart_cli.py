@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from oracles import soart as oracle
 from test_torch_free import without_torch
 from vitmap.errors import OutputError
 from vitmap.export.spreadsheet import bare, harmless
+from vitmap.files.checked import seal
 from vitmap.images import read_photo
 from vitmap.run.staging import Stage
 
@@ -239,23 +241,53 @@ def test_rows_without_numbers_are_left_out_and_named(soart: Command, tables: Pat
     assert read(tables / "a/features.csv")[2][0] == "3"
 
 
+def resealed(path: Path, **settings: object) -> None:
+    """The same settings but for some, as if vitmap had written them so."""
+    record = json.loads(path.read_text())
+    record["settings"] |= settings
+    path.write_text(json.dumps(seal({k: v for k, v in record.items() if k != "digest"})))
+
+
 DAMAGE: dict[str, tuple[Callable[[Path], object], int, str]] = {
     "other settings": (
-        lambda p: (p / "valid_settings.json").write_text(
-            (p / "valid_settings.json").read_text().replace('"mean-l2"', '"sum-chebyshev"')
-        ),
+        lambda p: resealed(p / "valid_settings.json", variant="sum-chebyshev"),
         2,
         "variant is mean-l2 in one and sum-chebyshev in the other",
     ),
     "other standard": (
-        lambda p: (p / "valid_settings.json").write_text(
-            (p / "valid_settings.json").read_text().replace('"standard": "', '"standard": "0')
-        ),
+        lambda p: resealed(p / "valid_settings.json", standard="0"),
         2,
         "the standard image is another",
     ),
+    "settings of another type": (
+        lambda p: resealed(p / "learn_settings.json", size="30"),
+        3,
+        'field settings.size: expected int, seen "30": not settings that vitmap wrote',
+    ),
+    "settings out of range": (
+        lambda p: resealed(p / "learn_settings.json", kernel=4), 3, "not settings that vitmap",
+    ),
+    "settings changed by hand": (
+        lambda p: (p / "valid_settings.json").write_text(
+            (p / "valid_settings.json").read_text().replace('"mean-l2"', '"sum-chebyshev"')
+        ),
+        3,
+        "its digest does not fit",
+    ),
+    "settings without their digest": (
+        lambda p: (p / "valid_settings.json").write_text(
+            (p / "valid_settings.json").read_text().replace('"digest"', '"digesu"')
+        ),
+        3,
+        "field digest is missing",
+    ),
+    "a pipe": (
+        lambda p: [(p / "learn_btY1.csv").unlink(), os.mkfifo(p / "learn_btY1.csv")],
+        3,
+        "a named pipe, not a regular file",
+    ),
     "settings broken": (
-        lambda p: (p / "learn_settings.json").write_text("{}"), 3, "not the settings that vitmap",
+        lambda p: (p / "learn_settings.json").write_text("{}"), 3, "not settings that vitmap",
     ),
     "file missing": (lambda p: (p / "learn_snY2.csv").unlink(), 3, "the three tables go together"),
     "column missing": (
@@ -388,7 +420,7 @@ def test_a_file_where_the_folder_should_be_is_said_before_any_work(
 
 def test_a_stage_that_cannot_be_put_in_place_is_not_left_behind(tmp_path: Path) -> None:
     (tmp_path / "ref.png").write_text("mine")
-    stage = Stage(tmp_path, "ref.png")
+    stage = Stage(tmp_path / ".ref.png.partial", tmp_path / "ref.png")
     with stage.opened():
         (stage.folder / "run.json").write_text("{}")
     with pytest.raises(OutputError, match=r"ref\.png: cannot be written"):

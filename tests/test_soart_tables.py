@@ -15,6 +15,7 @@ from PIL import Image
 
 from oracles import soart as oracle
 from vitmap.errors import InputError, UsageError
+from vitmap.run.soart_attend import settings_of
 from vitmap.soart.kernels import NAMES, kernels
 from vitmap.soart.metrics import measure
 from vitmap.soart.rt import distances
@@ -234,7 +235,7 @@ def test_settings_that_cannot_be(settings: dict, said: str) -> None:
 )  # fmt: skip
 def test_settings_survive_json(variant: str, r: int, c: int, color: str, decimals: int) -> None:
     settings = TableSettings(variant, 30 * r * c, 5, (r, c), color, decimals, standard="ab")
-    back = TableSettings.of_json(settings.as_json())
+    back = settings_of(settings.as_json(), "learn_settings.json")
     assert difference(settings, back) is None
     assert "variant is" in (difference(settings, replace(settings, variant="x")) or "")
 

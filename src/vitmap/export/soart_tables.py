@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
+from io import TextIOWrapper
 from pathlib import Path
 
 import numpy as np
 
 from vitmap.errors import InputError, UsageError
 from vitmap.export.spreadsheet import bare, write_sheet
+from vitmap.files.checked import DIGEST, damaged, read_json, seal, unseal
+from vitmap.files.opener import open_file
 
 # What the files hold is a value of `vitmap.soart.tables`, which this layer does not know: rows are
 # (number, image, class), values [metric row column], settings a plain dict.
 NAMES = ("btY1", "snY2", "gmY3")
 ROLES = ("learn", "valid")
+SETTINGS = "settings that vitmap wrote"
 Row = tuple[str, str, str]
 _INDEX = re.compile(r"(no|index|unnamed: ?\d+|)", re.IGNORECASE)
 
@@ -25,7 +30,7 @@ def write_tables(
 ) -> None:
     """The tables as the original program reads them; beside them the rows' names and a record.
 
-    `record["settings"]` is what the numbers depend on.
+    `record["settings"]` is what the numbers depend on; the record is written with its digest.
     """
     if role not in ROLES:
         raise UsageError(f"Role {role!r} is not known: learn or valid.")
@@ -37,7 +42,7 @@ def write_tables(
             for (number, _, _), line in zip(rows, table, strict=True):
                 sheet.writerow([number, *("NaN" if np.isnan(v) else repr(float(v)) for v in line)])
     write_sheet(folder / f"{role}_rows.csv", ["NO", "image", "class"], rows)
-    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps(seal(record), indent=1, ensure_ascii=False) + "\n"
     (folder / f"{role}_settings.json").write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
@@ -129,7 +134,7 @@ def _number(cell: str, path: Path, line: int, column: int) -> float:
 
 def _lines(path: Path) -> list[list[str]]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with open_file(path) as raw, TextIOWrapper(raw, "utf-8-sig", newline="") as file:
             first = file.readline()
             file.seek(0)
             mark = ";" if ";" in first and "," not in first else ","
@@ -141,7 +146,8 @@ def _lines(path: Path) -> list[list[str]]:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file: the three tables go together.") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as CSV ({type(error).__name__}).") from error
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise InputError(f"{path}: cannot be read as CSV ({reason}).") from error
 
 
 def _rows(path: Path, numbers: list[str]) -> list[Row]:
@@ -158,11 +164,15 @@ def _rows(path: Path, numbers: list[str]) -> list[Row]:
 
 
 def _settings(path: Path) -> dict[str, object] | None:
-    if not path.exists():
+    if not os.path.lexists(path):
         return None
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))["settings"]
-        settings["variant"]
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise InputError(f"{path}: not the settings that vitmap wrote.") from error
-    return dict(settings)
+        record = read_json(path, SETTINGS)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    # Those of an earlier version have neither a format nor a digest.
+    sealed = isinstance(record, dict) and ("format" in record or DIGEST in record)
+    settings = unseal(record, str(path), SETTINGS, required=sealed).get("settings")
+    if not isinstance(settings, dict) or "variant" not in settings:
+        raise damaged(path, SETTINGS, "field settings: expected an object with a variant")
+    return settings

@@ -159,7 +159,8 @@ def _acquire(lock: FileLock, path: Path, what: Path, wait: float | None, option:
                 f"{wait:g} s."
             )
             tell = None
-        except FileNotFoundError:  # whoever had made the folder took it away, since it was empty
+        except (FileNotFoundError, FileExistsError):
+            # Whoever had made the folder took it away, since it was empty, between two steps.
             tries -= 1
             if not tries:
                 raise

@@ -94,7 +94,8 @@ def _tried(out: Path, shown: Path, option: str) -> None:
             out.mkdir(parents=True, exist_ok=True)
             probe.mkdir()
             probe.rmdir()
-        except FileNotFoundError as error:  # another run had made it, and took it away again
+        except (FileNotFoundError, FileExistsError) as error:
+            # Another run had made it and took it away again, between two steps of ours.
             if not left:
                 raise _unwritable(shown, option, error) from error
         except OSError as error:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
 from vitmap import __version__
 from vitmap.errors import InputError, UsageError
-from vitmap.export.soart_tables import read_tables
+from vitmap.export.soart_tables import SETTINGS, read_tables
 from vitmap.export.spreadsheet import Cell, write_sheet
 from vitmap.export.workbook import Sheet, require_workbook, write_workbook
+from vitmap.files.checked import convert, damaged
 from vitmap.render.heat_tables import draw_heat_tables, limit_of
 from vitmap.run.staging import RECORD_FORMAT, staged
 from vitmap.soart.attention import METRICS, Attention, attend
@@ -44,16 +45,27 @@ def read(folder: Path, role: str) -> tuple[Tables, list[str]]:
     values, rows, raw, found = read_tables(folder, role)
     settings = None
     if raw is not None:
-        try:
-            settings = TableSettings.of_json(raw)
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                f"{folder / f'{found}_settings.json'}: not the settings that vitmap wrote."
-            ) from error
+        settings = settings_of(raw, str(folder / f"{found}_settings.json"))
     remarks = []
     if found != role:
         remarks.append(f"{folder} holds no {role} tables: its {found} tables are read for them.")
     return Tables(values, tuple(Row(*row) for row in rows), settings), remarks
+
+
+def settings_of(raw: dict[str, object], name: str) -> TableSettings:
+    """What `TableSettings.as_json` wrote: every field, of its type and in its range.
+
+    Raises DamagedFile that names the file and the field.
+    """
+    missing = [field.name for field in fields(TableSettings) if field.name not in raw]
+    if missing:
+        raise damaged(name, SETTINGS, f"field settings.{missing[0]} is missing")
+    settings: TableSettings = convert(raw, TableSettings, name, SETTINGS, "settings")
+    try:
+        settings.check()
+    except UsageError as error:
+        raise damaged(name, SETTINGS, str(error)) from error
+    return settings
 
 
 def take_step(learn: Tables, valid: Tables, mode: str, assignment: str) -> Step:

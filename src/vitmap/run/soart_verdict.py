@@ -14,7 +14,7 @@ from vitmap.export.spreadsheet import Cell, write_sheet
 from vitmap.export.workbook import require_workbook
 from vitmap.run.soart_attend import Step, record_of, take_step, write_step
 from vitmap.run.soart_metrics import Measured
-from vitmap.run.staging import staged
+from vitmap.run.staging import RECORD_FORMAT, staged
 from vitmap.soart.mahalanobis import Rows
 from vitmap.soart.tables import Tables
 from vitmap.soart.verdict import Judged, judge, recommended
@@ -122,7 +122,10 @@ def write(
     with staged(out) as stage:
         for role, tables in (("learn", step.learn), ("valid", step.valid)):
             rows = [(row.number, row.image, row.group) for row in tables.rows]
-            settings: dict[str, object] = {"settings": measured.standard.settings.as_json()}
+            settings = {
+                "format": RECORD_FORMAT,
+                "settings": measured.standard.settings.as_json(),
+            }
             write_tables(stage.folder, role, tables.values, rows, settings)
         write_step(stage.folder, step, excel)
         write_sheet(stage.folder / "scores.csv", _HEADER, [_line(j) for j in verdict.judged])

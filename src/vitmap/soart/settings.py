@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from vitmap.errors import UsageError
@@ -83,17 +83,6 @@ class TableSettings:
     def as_json(self) -> dict[str, Any]:
         """What is written beside the tables."""
         return {**asdict(self), "grid": list(self.grid), "full": self.white}
-
-    @classmethod
-    def of_json(cls, values: dict[str, Any]) -> TableSettings:
-        """What `as_json` wrote; ValueError, KeyError or TypeError for anything else."""
-        chosen = {field.name: values[field.name] for field in fields(cls)}
-        rows, columns = chosen["grid"]
-        settings = cls(**{**chosen, "grid": (int(rows), int(columns))})
-        for name, kind in {"size": int, "kernel": int, "standard": str}.items():
-            if not isinstance(chosen[name], kind):
-                raise ValueError(f"{name} is {chosen[name]!r}")
-        return settings
 
 
 def difference(learn: TableSettings, valid: TableSettings) -> str | None:
