@@ -14,10 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.faults.tensors import ENTRY, joined, sealed_entry, split
 from vitmap.files.checked import DIGEST, digest_of, seal
 
 _DEEP = "vitmap bench: a deep list"  # becomes one in the text: json writes none of that depth
 _LEVELS = 60_000
+PLAIN, RESEALED, OLD = "", "resealed, ", "in the old format, "
+_DRESSES = (PLAIN, PLAIN, RESEALED, RESEALED, OLD)  # a digest fits no more, or fits, or is none
 _HOSTILE = 0.25  # of the damage to fields is a name that leads elsewhere
 
 Way = list[str | int]  # the keys that lead to a field
@@ -49,15 +52,15 @@ def spoil(path: Path, folder: Path, chance: Chance) -> Damage:
     if kinds is not None:
         name = chance.choice(sorted(kinds))
         return kinds[name](path, chance)
-    resealed = chance.random() < 0.5
+    dress = chance.choice(_DRESSES)
     before = path.read_bytes()
     if path.suffix == ".safetensors":
-        damage = _in_tensors(path, chance, resealed)
+        damage = _in_tensors(path, chance, dress)
     elif path.suffix == ".csv":
         return _in_table(path, chance)
     else:
-        damage = _in_json(path, chance, resealed)
-    if resealed:
+        damage = _in_json(path, chance, dress)
+    if dress != PLAIN:
         reseal(folder, before, path.read_bytes())
     return damage
 
@@ -101,29 +104,40 @@ def reseal(folder: Path, before: bytes, after: bytes) -> None:
 def _sealed(about: Any) -> Any:
     """The object with a digest that fits, where it had one."""
     if isinstance(about, dict) and DIGEST in about:
-        return seal({key: value for key, value in about.items() if key != DIGEST})
+        return seal(_without(about, DIGEST))
     return about
 
 
-def _in_json(path: Path, chance: Chance, resealed: bool) -> Damage:
+def _without(about: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in about.items() if key not in keys}
+
+
+def as_old(about: dict[str, Any]) -> dict[str, Any]:
+    """The object as versions before digests wrote it; such files are read to this day."""
+    if "vitmap_recipe" in about:
+        return {**_without(about, "weights"), "vitmap_recipe": 1, DIGEST: about["weights"]}
+    if "tensors" in about:  # the entry of a row
+        return dict(about["row"])
+    return _without(about, "format", DIGEST)
+
+
+def _in_json(path: Path, chance: Chance, dress: str) -> Damage:
     lines = path.suffix == ".jsonl"
     texts = (
         path.read_text("utf-8").splitlines(keepends=True) if lines else [path.read_text("utf-8")]
     )
     number = chance.randrange(len(texts))
     about = json.loads(texts[number])
-    was_sealed = isinstance(about, dict) and about.get(DIGEST) == digest_of(
-        {key: value for key, value in about.items() if key != DIGEST}
+    was_sealed = isinstance(about, dict) and about.get(DIGEST) == digest_of(_without(about, DIGEST))
+    dress = dress if was_sealed else PLAIN
+    about, what, firm = spoil_value(
+        as_old(about) if dress == OLD else about, chance, dress != PLAIN
     )
-    damage = spoil_value(about, chance, resealed and was_sealed)
-    about = damage[0]
-    if resealed and was_sealed:
-        about = _sealed(about)
+    about = _sealed(about) if dress == RESEALED else about
     texts[number] = _line(about) if lines else _text(about)
     path.write_text("".join(texts), "utf-8", "surrogateescape")
     where = f"line {number + 1}, " if lines else ""
-    dressed = "resealed, " if resealed and was_sealed else ""
-    return Damage(f"{dressed}{where}{damage[1]}", damage[2])
+    return Damage(f"{dress}{where}{what}", firm)
 
 
 def spoil_value(about: Any, chance: Chance, resealed: bool) -> tuple[Any, str, bool]:
@@ -230,56 +244,49 @@ _FAULTS: dict[str, tuple[Fits, Change, bool]] = {
 }
 
 
-def _in_tensors(path: Path, chance: Chance, resealed: bool) -> Damage:
+def _in_tensors(path: Path, chance: Chance, dress: str) -> Damage:
     """Damage to a number of a tensor, a field of the header, or one of the JSON within it."""
     header, data = split(path.read_bytes())
-    tensors = [name for name in header if name != "__metadata__"]
-    where = chance.choice(("number", "number", "header", "metadata"))
     notes = header.get("__metadata__", {})
-    packed = [key for key, text in notes.items() if text[:1] in "[{"]
-    if where == "metadata" and packed:
-        key = chance.choice(packed)
-        about, what, firm = spoil_value(json.loads(notes[key]), chance, False)
-        header["__metadata__"] = {**notes, key: _deep(json.dumps(about))}
+    about = json.loads(notes[ENTRY]) if ENTRY in notes else None
+    if dress == OLD:
+        about = as_old(about) if about is not None else None
+    where = chance.choice(("number", "number", "header", "entry"))
+    if where == "entry" and about is not None:
+        about, what, firm = spoil_value(about, chance, dress != PLAIN)
     elif where == "number":
-        name = chance.choice(tensors)
-        what = _spoil_number(data, name, header[name], chance)
-        firm = not resealed or "NaN" in what or "infinity" in what
+        name = chance.choice([name for name in header if name != "__metadata__"])
+        fault = _spoil_number(data, header[name], chance)
+        # Not measured is NaN in a row.
+        never = fault in ("infinity", "-infinity") or (fault == "NaN" and name != "measures")
+        what, firm = f"tensor {name} = {fault}", never or dress == PLAIN
     else:
         header, what, firm = spoil_value(header, chance, False)
-    path.write_bytes(joined(header, data))
-    return Damage(f"{'resealed, ' if resealed else ''}{what}", firm)
-
-
-def split(content: bytes) -> tuple[dict[str, Any], bytearray]:
-    """A safetensors file's header and its numbers."""
-    [size] = struct.unpack("<Q", content[:8])
-    return json.loads(content[8 : 8 + size]), bytearray(content[8 + size :])
-
-
-def joined(header: dict[str, Any], data: bytes) -> bytes:
-    """The file of a header and numbers."""
-    text = _deep(json.dumps(header, separators=(",", ":"))).encode()
-    text += b" " * (-len(text) % 8)
-    return struct.pack("<Q", len(text)) + text + bytes(data)
+        dress = PLAIN if dress == RESEALED else dress
+    if dress == RESEALED and about is not None:
+        about = sealed_entry(about, header, data, notes[ENTRY], path.read_bytes())
+    if about is not None and isinstance(header.get("__metadata__"), dict):
+        header["__metadata__"][ENTRY] = _deep(json.dumps(about, sort_keys=True))
+    path.write_bytes(joined(header, data, _deep))
+    return Damage(f"{dress}{what}", firm)
 
 
 _FLOATS = {"F64": "<d", "F32": "<f", "F16": "<e"}
 
 
-def _spoil_number(data: bytearray, name: str, about: dict[str, Any], chance: Chance) -> str:
+def _spoil_number(data: bytearray, about: dict[str, Any], chance: Chance) -> str:
     start, end = about["data_offsets"]
     form = _FLOATS.get(about["dtype"])
     if form is None or start == end:
         if start < end:
             data[chance.randrange(start, end)] ^= 1 << chance.randrange(8)
-        return f"tensor {name}: a bit"
+        return "another bit"
     size = struct.calcsize(form)
     at = start + size * chance.randrange((end - start) // size)
     fault = chance.choice(("NaN", "infinity", "-infinity", "negative", "huge"))
     value = {"negative": -3.0, "huge": 60000.0}.get(fault)
     struct.pack_into(form, data, at, float(fault) if value is None else value)
-    return f"tensor {name} = {fault}"
+    return fault
 
 
 def _in_table(path: Path, chance: Chance) -> Damage:
