@@ -138,6 +138,14 @@ def later_frame_lost() -> bytes:
     return bytes(content)
 
 
+def scans(count: int) -> bytes:
+    """A JPEG of 16 megapixels whose last scan is repeated."""
+    file = io.BytesIO()
+    Image.new("L", (4000, 4000), 128).save(file, "JPEG", progressive=True)
+    content = file.getvalue()
+    return content[:-2] + content[content.rindex(b"\xff\xda") : -2] * count + content[-2:]
+
+
 PS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\n{} loop\n"
 FITS = b"".join(
     line.ljust(80)
@@ -155,7 +163,7 @@ DDS += struct.pack("<IIIIIIII", 32, 0x40, 0, 24, 0xFF0000, 0xFF00, 0xFF, 0) + by
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9"/></svg>'
 
 # kind → its name, its maker: it fails, alone and beside others
-FAILS: dict[str, tuple[str, Callable[[Path], object]]] = {
+FILES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "an empty file": ("x.png", written(b"")),
     "one byte": ("x.png", written(b"\x89")),
     "NUL bytes": ("x.tif", written(bytes(4096))),
@@ -174,6 +182,7 @@ FAILS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "a WebP cut off": ("x.webp", written(half("WEBP", lossless=True))),
     "a BMP cut off": ("x.bmp", written(half("BMP"))),
     "a JPEG's first bytes": ("x.jpg", written(b"\xff\xd8\xff\xe0")),
+    "a JPEG of 10,000 scans": ("x.jpg", written(scans(10_000))),
     "a PNG's signature": ("x.png", written(b"\x89PNG\r\n\x1a\n")),
     "a PNG of 60,000 × 60,000": ("x.png", written(png_of((60000, 60000, 8, 2), b"\0"))),
     "a PNG of no width": ("x.png", written(png_of((0, 5, 8, 2), b"\0"))),
@@ -183,11 +192,15 @@ FAILS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "a PPM that claims a gigapixel": ("x.ppm", written(b"P6 40000 40000 255\n")),
     "a TIFF whose second page is lost": ("x.tif", written(later_frame_lost())),
     "a TIFF that begins nowhere": ("x.tif", written(struct.pack("<2sHI", b"II", 42, 2**31))),
-    "8 GiB of nothing": ("x.png", sparse(8)),
-    "3 GiB of nothing": ("x.png", sparse(3)),
 }
+if POSIX:  # Windows would write the zeros
+    FILES |= {
+        "8 GiB of nothing": ("x.png", sparse(8)),
+        "3 GiB of nothing": ("x.png", sparse(3)),
+    }
+PLACES: dict[str, tuple[str, Callable[[Path], object]]] = {}
 if POSIX:
-    FAILS |= {
+    PLACES |= {
         "a named pipe": ("x.png", os.mkfifo),
         "a socket": ("x.png", sock),
         "a link to a pipe": (
@@ -207,7 +220,8 @@ if POSIX:
         "a file that nobody may read": ("x.png", unreadable),
     }
 if LINUX:
-    FAILS["a link to this process's memory"] = ("x.png", linked("/proc/self/mem"))
+    PLACES["a link to this process's memory"] = ("x.png", linked("/proc/self/mem"))
+FAILS = FILES | PLACES
 
 # kind → its name, its maker: it is a picture like any other
 WORKS: dict[str, tuple[str, Callable[[Path], object]]] = {

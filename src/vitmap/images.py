@@ -27,6 +27,8 @@ _WEB = {".avif", ".gif", ".png", ".webp"}
 SUFFIXES = frozenset(_JPEG | _PLAIN | _WEB)
 MOST_BYTES = 4 * GIB  # of a picture's file
 MOST_FRAMES = 1000  # that are counted: each page of a TIFF costs a look at all before it
+MOST_SCANS = 32  # of a JPEG; programs write about 10
+_MOST_PASSES = 2_000_000_000  # pixels times scans beyond that: 10 s and more
 _AT_ONCE = 64 * MIB  # a file beyond that must look like a picture before it fills the memory
 # What Pillow decodes in time that the file's size bounds. It opens others too: EPS is a program
 # that Ghostscript runs, and FITS and DDS take minutes for pixels that a small file only claims.
@@ -149,7 +151,20 @@ def opened(content: bytes, name: str) -> Iterator[Image.Image]:
                 f"{name}: not a picture that can be read (it is {image.format}; expected JPEG, "
                 "PNG, TIFF, BMP, WebP, GIF …)."
             )
+        _require_few_scans(content, image, name)
         yield image
+
+
+def _require_few_scans(content: bytes, image: Image.Image, name: str) -> None:
+    """A JPEG may refine all its pixels in any number of scans, 30 bytes each: hours in a MB."""
+    if image.format not in ("JPEG", "MPO"):
+        return
+    scans = content.count(b"\xff\xda")  # the marker, which pixels never hold
+    if scans > MOST_SCANS and scans * image.width * image.height > _MOST_PASSES:
+        raise PictureError(
+            f"{name}: has {scans:,} scans of {image.width} × {image.height} px, and decoding each "
+            f"takes its time: expected at most {MOST_SCANS}. Save it again as JPEG or PNG."
+        )
 
 
 def frames_of(image: Any) -> int:

@@ -74,9 +74,7 @@ def use_font(path: str | Path) -> None:
     Raises UsageError for what is no font, and no regular file.
     """
     try:
-        open_file(path, _MOST_BYTES).close()
-        ImageFont.truetype(str(path), 12)
-        _glyphs((str(path), 0))
+        _require_font(str(path))
     except (OSError, RuntimeError, ValueError) as error:
         found = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
         raise UsageError(
@@ -100,9 +98,20 @@ def undrawable(text: str) -> str:
 def _named() -> list[_File]:
     """The font that the user names."""
     path = os.environ.get(_VARIABLE)
-    if not path or not is_file(path):
+    if not path:
+        return []
+    try:
+        _require_font(path)
+    except (OSError, RuntimeError, ValueError):
         return []
     return [(path, 0)]
+
+
+def _require_font(path: str) -> None:
+    """Raises OSError, RuntimeError or ValueError for what FreeType could wait for or not read."""
+    open_file(path, _MOST_BYTES).close()
+    ImageFont.truetype(path, 12)
+    _glyphs((path, 0))
 
 
 @cache
