@@ -363,6 +363,12 @@ def a_layer_too_far(folder: Path) -> str:
     return "Layer 7 asked for, but the model has layers 0..2"
 
 
+def a_threshold_that_is_none(folder: Path) -> str:
+    threshold = {"threshold": float("nan"), "rate": 0.05, "low": 0.01, "high": 0.2, "pictures": 5}
+    change(folder, alarm=threshold, level=1.0)
+    return "recipe.json: field alarm.threshold: expected a finite number, seen NaN: not a recipe"
+
+
 def change(folder: Path, **values: object) -> None:
     about = json.loads((folder / "recipe.json").read_text("utf-8"))
     del about["digest"]
@@ -373,7 +379,9 @@ BROKEN = [missing, half, another_file, a_later_format, a_missing_key, no_tensors
 
 
 @pytest.mark.parametrize(
-    "spoil", [*BROKEN, a_way_out, a_layer_too_far], ids=lambda spoil: spoil.__name__
+    "spoil",
+    [*BROKEN, a_way_out, a_layer_too_far, a_threshold_that_is_none],
+    ids=lambda spoil: spoil.__name__,
 )
 def test_recipes_that_are_broken(
     spoil: Callable[[Path], str], recipes: Path, judge: Command, out: Path, tmp_path: Path

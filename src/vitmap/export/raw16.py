@@ -69,8 +69,10 @@ def read_raw16(path: Path) -> Float[np.ndarray, "y x"]:
     raw = parse_json(text, name, KIND)
     about: _About = convert(raw, _About, name, KIND)
     if (about.format, about.digest) != (None, None):
+        if about.format is None:
+            raise damaged(name, KIND, "field format: expected 2, seen null")
         rest = {key: value for key, value in raw.items() if key != "digest"}
-        if about.format is None or about.digest != _digest(rest, levels):
+        if about.digest != _digest(rest, levels):
             raise damaged(
                 name, KIND, "its digest does not fit: it was changed after it was written"
             )

@@ -36,7 +36,7 @@ _WIDEST = 100.0  # no logarithm of attention lies so far from that of uniform at
 Tensors = Mapping[str, np.ndarray]
 
 _Text = Annotated[str, Meta(max_length=4096)]
-_Name = Annotated[str, Meta(min_length=1, max_length=4096)]
+_Name = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"\A[^\0]+\Z")]
 _Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 _Index = Annotated[int, Meta(ge=0, le=100_000)]
 _Side = Annotated[int, Meta(ge=1, le=1_000_000)]

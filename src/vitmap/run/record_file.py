@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from msgspec import Meta
 
-from vitmap.errors import InputError, UsageError, VitmapError
+from vitmap.errors import InputError, UsageError
 from vitmap.files.checked import convert, damaged, read_json, shown, unseal
 from vitmap.files.opener import MIB
 from vitmap.files.place import is_safe
@@ -66,7 +66,7 @@ class _Settings:
 @dataclass(frozen=True, kw_only=True)
 class _Model:
     model: _Place
-    revision: _Name | None
+    revision: _Place | None
     digest: _Sha256 | None
     method: _Name
     precision: Literal["fp32", "bf16", "bf16 weights"]
@@ -199,6 +199,7 @@ def check(about: dict[str, Any], path: Path) -> Record:
         or _of_scale(record.scale)
         or _of_pictures(record.pictures)
         or _of_recipe(record)
+        or (_of_one(record) if "files" in record.pictures[0] else None)
     )
     if wrong is not None:
         raise damaged(path, KIND, wrong)
@@ -217,13 +218,15 @@ def _of_settings(record: Record) -> str | None:
         if value not in known and not (value is None and name in ("fit", "scale")):
             expected = ", ".join(known)
             return f"field settings.{name}: expected one of {expected}, seen {shown(value)}"
-    for name, parse in (("query", Query.parse), ("colormap", palette)):
-        value = getattr(settings, name)
-        try:
-            if value is not None:
-                parse(value)
-        except VitmapError as error:
-            return f"field settings.{name}: {str(error).rstrip('.')}"
+    try:
+        palette(settings.colormap)
+    except UsageError:  # it names all of them
+        seen = shown(settings.colormap)
+        return f"field settings.colormap: expected the name of a colormap, seen {seen}"
+    try:
+        Query.parse(settings.query or "cls")
+    except UsageError as error:
+        return f"field settings.query: {str(error).rstrip('.')}"
     try:
         settings.check()
     except UsageError as error:
@@ -276,3 +279,14 @@ def _of_recipe(record: Record) -> str | None:
     if path == (recipe.path if recipe else None):
         return None
     return f"field settings.recipe: expected recipe.path, seen {shown(path)}"
+
+
+def _of_one(record: Record) -> str | None:
+    """One picture's own record says on which scale it was drawn: that is the settings' one."""
+    wanted = "good" if record.recipe else record.settings.scale
+    name = record.scale["name"] if record.scale else None
+    if name is None or name != wanted:
+        return f"field scale.name: expected {shown(wanted)}, seen {shown(name)}"
+    if ("recipe" in record.pictures[0]) != (record.recipe is not None):
+        return "field pictures[0].recipe: does not fit the record's recipe"
+    return None
