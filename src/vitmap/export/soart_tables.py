@@ -14,7 +14,7 @@ import numpy as np
 from vitmap.errors import InputError, UsageError
 from vitmap.export.spreadsheet import bare, write_sheet
 from vitmap.files.checked import DIGEST, damaged, read_json, seal, unseal
-from vitmap.files.opener import open_file
+from vitmap.files.opener import MIB, open_file
 
 # What the files hold is a value of `vitmap.soart.tables`, which this layer does not know: rows are
 # (number, image, class), values [metric row column], settings a plain dict.
@@ -22,6 +22,7 @@ NAMES = ("btY1", "snY2", "gmY3")
 ROLES = ("learn", "valid")
 SETTINGS = "settings that vitmap wrote"
 Row = tuple[str, str, str]
+_LIMIT = 256 * MIB
 _INDEX = re.compile(r"(no|index|unnamed: ?\d+|)", re.IGNORECASE)
 
 
@@ -94,17 +95,18 @@ def _read_table(path: Path) -> tuple[np.ndarray, list[str]]:
     leading = 0
     while leading < min(2, len(header)) and _INDEX.fullmatch(header[leading]):
         leading += 1
-    names = [re.fullmatch(r"[xX]?(\d+)", name) for name in header[leading:]]
+    names = [re.fullmatch(r"[xX]?(\d{1,9})", name) for name in header[leading:]]
     if not names or None in names:
         raise InputError(
-            f"{path}: the header is {','.join(header)!r}: expected NO,X0,X1 … (NO may be missing, "
-            "and 0,1 … do as well)."
+            f"{path}: the header is {','.join(header)!r:.200}: expected NO,X0,X1 … (NO may be "
+            "missing, and 0,1 … do as well)."
         )
     indices = [int(name[1]) for name in names if name]
-    missing = sorted(set(range(max(indices) + 1)) - set(indices))
-    if missing or len(set(indices)) != len(indices):
-        what = f"column X{missing[0]} is missing" if missing else "a column is there twice"
-        raise InputError(f"{path}: {what}: the header is {','.join(header)!r}.")
+    missing = sorted(set(range(len(indices))) - set(indices))
+    if missing:
+        twice = len(set(indices)) != len(indices)
+        what = "a column is there twice" if twice else f"column X{missing[0]} is missing"
+        raise InputError(f"{path}: {what}: the header is {','.join(header)!r:.200}.")
     values = np.full((len(lines) - 1, len(indices)), np.nan)
     for line_number, line in enumerate(lines[1:], start=2):
         if len(line) != len(header):
@@ -134,7 +136,7 @@ def _number(cell: str, path: Path, line: int, column: int) -> float:
 
 def _lines(path: Path) -> list[list[str]]:
     try:
-        with open_file(path) as raw, TextIOWrapper(raw, "utf-8-sig", newline="") as file:
+        with open_file(path, _LIMIT) as raw, TextIOWrapper(raw, "utf-8-sig", newline="") as file:
             first = file.readline()
             file.seek(0)
             mark = ";" if ";" in first and "," not in first else ","
@@ -152,9 +154,9 @@ def _lines(path: Path) -> list[list[str]]:
 
 def _rows(path: Path, numbers: list[str]) -> list[Row]:
     """Names and classes by number; a foreign table has none."""
-    if not path.exists():
+    if not os.path.lexists(path):
         return [(number, "", "") for number in numbers]
-    lines = _lines(path)
+    lines = _lines(path) or [[]]
     known = {line[0]: line for line in lines[1:] if len(line) == 3}
     if lines[0] != ["NO", "image", "class"] or set(numbers) != set(known):
         raise InputError(
