@@ -337,4 +337,6 @@ def test_json_and_quiet(
     told = json.loads(line)
     assert (code, errors) == (0, [])
     assert told.pop("folder") == str(out)
-    assert told == record_of(out)
+    record = record_of(out)
+    assert len(record.pop("digest")) == 64
+    assert told == record
