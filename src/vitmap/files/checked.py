@@ -68,7 +68,8 @@ def convert(value: Any, schema: type[T] | Any, name: str, kind: str, at: str = "
     except msgspec.ValidationError as error:
         raise damaged(name, kind, _told(str(error), value, at)) from error
     except (VitmapError, UnicodeError) as error:  # a dataclass refuses a value, msgspec a key
-        raise damaged(name, kind, str(error).rstrip(".")) from error
+        where = f"field {at}: " if at else ""
+        raise damaged(name, kind, f"{where}{str(error).rstrip('.')}") from error
     unknown = _unknown(value, msgspec.to_builtins(found, builtin_types=(bytes,)), at)
     if unknown is not None:
         raise damaged(name, kind, f"field {unknown} is not known")

@@ -63,7 +63,7 @@ def write_row(path: Path, row: Row, key: str = "") -> None:
             "regions": row.truth.regions,
         }
     tensors = {name: np.ascontiguousarray(values) for name, values in tensors.items()}
-    whole = seal({"row": about, "key": key, "tensors": _digest(tensors)})
+    whole = seal({"row": about, "key": key, "tensors": tensors_digest(tensors)})
     path.write_bytes(save(tensors, metadata={"vitmap": json.dumps(whole, sort_keys=True)}))
 
 
@@ -108,7 +108,7 @@ def check_row(path: Path, key: str, digest: str, kind: str, shape: tuple[int, in
         _, whole = _about(file, path)
         if whole is not None:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            if whole["tensors"] != _digest(tensors):
+            if whole["tensors"] != tensors_digest(tensors):
                 raise damaged(path, KIND, "its tensors were changed after they were written")
             if whole["key"] != key:
                 raise damaged(path, KIND, "field key: is another row's")
@@ -191,7 +191,8 @@ def _require_ranges(row: Row, path: Path) -> None:
         raise damaged(path, KIND, "tensor regions: expected patches of the grid and their pixels")
 
 
-def _digest(tensors: Mapping[str, np.ndarray]) -> str:
+def tensors_digest(tensors: Mapping[str, np.ndarray]) -> str:
+    """sha256 of tensors with their names, types and shapes."""
     found = hashlib.sha256()
     for name in sorted(tensors):
         values = np.ascontiguousarray(tensors[name])

@@ -74,6 +74,9 @@ class ReviewSettings:
             )
         if not self.label.strip():
             raise UsageError("--label is empty: expected what a region is called, such as defect.")
+        for name in self.exports:
+            if name not in EXPORTS:
+                raise suggest("export", name, tuple(EXPORTS))
         palette(self.colormap)
         if self.threshold is not None:
             parse_cut(self.threshold)
