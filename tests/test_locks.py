@@ -77,12 +77,8 @@ def strays(folder: Path) -> list[str]:
 
 
 def files_of(out: Path) -> dict[str, bytes]:
-    """Every file but records and locks: a record holds the command, and so the folder."""
-    return {
-        name: content
-        for name, content in contents(out).items()
-        if not name.endswith(("run.json", "_settings.json", "lock"))
-    }
+    """Every file but locks."""
+    return {name: content for name, content in contents(out).items() if not HIDDEN.search(name)}
 
 
 def listed(out: Path, name: str = "run.json") -> set[str]:
@@ -106,9 +102,10 @@ def test_both_finish_with_the_files_of_each_alone(
 ) -> None:
     alone: dict[str, bytes] = {}
     for name in dict.fromkeys(PAIRS[pair]):
-        [done] = at_once(root, [*commands(name), "--out", root / "alone"])
+        [done] = at_once(root, [*commands(name), "--out", root / "out", "--wait", 0])
         assert done.code == 0, done.err
-        alone |= files_of(root / "alone")
+        alone |= files_of(root / "out")
+        shutil.rmtree(root / "out")
     found = at_once(root, *([*commands(name), "--out", root / "out"] for name in PAIRS[pair]))
     assert [done.code for done in found] == [0, 0], found
     assert files_of(root / "out") == alone
@@ -242,8 +239,7 @@ def test_what_a_killed_run_left_is_taken_over(
     left = strays(root)
     assert any("partial" in path for path in left)
     assert any(path.endswith("lock") for path in left)
-    half = {n: c for n, c in files_of(root / "out").items() if n[0] != "."}
-    assert half == expected
+    assert files_of(root / "out") == expected
     assert main([*arguments, "--quiet", "--wait", "0"]) == 0
     assert files_of(root / "out") == expected
     assert strays(root) == []

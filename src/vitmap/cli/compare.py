@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from vitmap.cli.compare_options import parser_of
 from vitmap.cli.console import complain, say
 from vitmap.cli.map import parse
-from vitmap.cli.options import patient
+from vitmap.cli.options import patient, recorded
 from vitmap.cli.progress import Progress
 from vitmap.errors import InputError, ModelError, UsageError
 
@@ -47,7 +47,9 @@ def run(arguments: Sequence[str]) -> int:
         use_font(options.font)
     out = Path(options.out) if options.out else folder_of(paths, settings.models)
     with patient(options), keep_result(out):
-        return _work(options, settings, paths, missing, out, ["vitmap", "compare", *arguments])
+        return _work(
+            options, settings, paths, missing, out, ["vitmap", "compare", *recorded(arguments)]
+        )
 
 
 def _work(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from vitmap.cli.console import complain, say
 from vitmap.cli.map import parse
-from vitmap.cli.options import Parser, add_wait, number, patient
+from vitmap.cli.options import Parser, add_wait, number, patient, recorded
 from vitmap.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ def run(arguments: Sequence[str]) -> int:
         from vitmap.run.explore import explore, load_model  # torch from here on
 
         model, remarks = load_model(settings)
-        found = explore(paths, settings, model, remarks, out, ["vitmap", "explore", *arguments])
+        found = explore(
+            paths, settings, model, remarks, out, ["vitmap", "explore", *recorded(arguments)]
+        )
         return _told(found, options)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitmap.cli.console import complain
-from vitmap.cli.options import parser_of, patient
+from vitmap.cli.options import parser_of, patient, recorded
 from vitmap.cli.progress import Progress
 from vitmap.cli.summary import as_json, as_text
 from vitmap.errors import InputError, UsageError
@@ -37,7 +37,7 @@ def run(arguments: Sequence[str]) -> int:
             "No picture was given: vitmap IMAGE, or a folder of pictures (vitmap --help says more)."
         )
     with patient(options):
-        return _run(options, ["vitmap", *arguments])
+        return _run(options, ["vitmap", *recorded(arguments)])
 
 
 def _given(options: argparse.Namespace) -> dict[str, object]:

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from vitmap.cli.console import complain
-from vitmap.cli.options import Parser, add_wait, patient
+from vitmap.cli.options import Parser, add_wait, patient, recorded
 from vitmap.cli.progress import Progress
 from vitmap.cli.review import finish
 from vitmap.errors import UsageError
@@ -32,7 +32,7 @@ def run(arguments: Sequence[str]) -> int:
     folders = shard_folders([Path(place) for place in options.shards])
     out = Path(options.out) if options.out else folders[0].parent
     with patient(options), kept_alone(folders, out):
-        return _merge(folders, out, options, ["vitmap", "merge", *arguments])
+        return _merge(folders, out, options, ["vitmap", "merge", *recorded(arguments)])
 
 
 def _merge(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NoReturn
 
@@ -203,6 +204,24 @@ def add_wait(group: argparse._ActionsContainer) -> None:
         metavar="SECONDS",
         help="wait so long for another vitmap that writes into the same folder (default: 60)",
     )
+
+
+def recorded(arguments: Sequence[str]) -> list[str]:
+    """The arguments as run.json holds them: without --wait, on which no file depends.
+
+    >>> recorded(["a.png", "--wait", "5", "--head", "1", "--", "--wait"])
+    ['a.png', '--head', '1', '--', '--wait']
+    """
+    kept: list[str] = []
+    rest = iter(arguments)
+    for word in rest:
+        if word == "--":
+            return [*kept, word, *rest]
+        if word == "--wait":
+            next(rest, None)
+        elif not word.startswith("--wait="):
+            kept.append(word)
+    return kept
 
 
 def patient(options: argparse.Namespace) -> AbstractContextManager[None]:

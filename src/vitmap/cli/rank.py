@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitmap.cli.console import complain, say, table
-from vitmap.cli.options import Parser, add_wait, number, patient
+from vitmap.cli.options import Parser, add_wait, number, patient, recorded
 from vitmap.cli.progress import Progress
 from vitmap.errors import InputError, UsageError
 
@@ -62,7 +62,7 @@ def run(arguments: Sequence[str]) -> int:
     if dataset.golden and not golden and options.golden is None:
         few = f"{len(dataset.golden)} of 4 good pictures in train/good: too few to compare with."
         dataset = replace(dataset, remarks=(*dataset.remarks, few))
-    command = ["vitmap", "rank", *arguments]
+    command = ["vitmap", "rank", *recorded(arguments)]
     if dataset.layout == "no labels":
         with patient(options), keep_result(out):
             return _portray(options, settings, dataset, out, command)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitmap.cli.console import complain, say
 from vitmap.cli.map import parse
-from vitmap.cli.options import patient
+from vitmap.cli.options import patient, recorded
 from vitmap.cli.progress import Progress
 from vitmap.cli.review_options import parser_of
 from vitmap.errors import InputError, UsageError
@@ -64,7 +64,7 @@ def run(arguments: Sequence[str]) -> int:
             for remark in work.remarks:
                 complain(remark)
             _work(work, options)
-            return finish(work.place, ["vitmap", "review", *arguments], options)
+            return finish(work.place, ["vitmap", "review", *recorded(arguments)], options)
 
 
 def _work(work: Review, options: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vitmap.cli.console import complain, say
-from vitmap.cli.options import patient
+from vitmap.cli.options import patient, recorded
 from vitmap.cli.soart_metrics import report
 from vitmap.cli.soart_options import add_attention, parser_of
 
@@ -39,7 +39,7 @@ def run(arguments: Sequence[str]) -> int:
             read(Path(options.valid), "valid"),
         )
         step = take_step(learn, valid, options.mode, options.qkv)
-        files = write(out, step, ["vitmap", "soart", "attend", *arguments], options.excel)
+        files = write(out, step, ["vitmap", "soart", "attend", *recorded(arguments)], options.excel)
         for remark in [*said, *also, *step.remarks]:
             complain(remark)
         if options.json:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitmap.cli.console import complain, say
-from vitmap.cli.options import patient
+from vitmap.cli.options import patient, recorded
 from vitmap.cli.soart_options import numbers, pair, parser_of
 from vitmap.errors import InputError, UsageError
 from vitmap.registry import suggest
@@ -39,7 +39,7 @@ def run(arguments: Sequence[str]) -> int:
     from vitmap.run.keeping import keep_folder
 
     with patient(options), keep_folder(out):
-        return _work(options, out, ["vitmap", "soart", "map", *arguments])
+        return _work(options, out, ["vitmap", "soart", "map", *recorded(arguments)])
 
 
 def _work(options: argparse.Namespace, out: Path, command: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitmap.cli.console import complain, say
-from vitmap.cli.options import patient
+from vitmap.cli.options import patient, recorded
 from vitmap.cli.soart_options import add_pictures, add_settings, pair, parser_of
 from vitmap.errors import InputError
 from vitmap.registry import suggest
@@ -47,7 +47,7 @@ def run(arguments: Sequence[str]) -> int:
     out = Path(options.out or "outputs/tables")
     with patient(options), keep_result(out):
         measured = measure(options.standard, options.images, settings_of(options))
-        command = ["vitmap", "soart", "metrics", *arguments]
+        command = ["vitmap", "soart", "metrics", *recorded(arguments)]
         files = write(out, options.role, measured, command)
         for remark in measured.remarks:
             complain(remark)

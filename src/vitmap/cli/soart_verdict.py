@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitmap.cli.console import complain, say, table
-from vitmap.cli.options import patient
+from vitmap.cli.options import patient, recorded
 from vitmap.cli.soart_metrics import lines, report, settings_of
 from vitmap.cli.soart_options import add_attention, add_pictures, add_settings, parser_of
 
@@ -74,7 +74,7 @@ def run(arguments: Sequence[str]) -> int:
             measured, options.normal, options.members, options.mode, options.qkv, classifiers, new
         )
         measured = replace(measured, failed=failed)
-        command = ["vitmap", "soart", "verdict", *arguments]
+        command = ["vitmap", "soart", "verdict", *recorded(arguments)]
         files = write(out, measured, verdict, command, options.excel)
         for remark in [*measured.remarks, *verdict.step.remarks, *verdict.remarks]:
             complain(remark)
