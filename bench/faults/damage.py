@@ -261,8 +261,8 @@ def _in_tensors(path: Path, chance: Chance, dress: str) -> Damage:
         never = fault in ("infinity", "-infinity") or (fault == "NaN" and name != "measures")
         what, firm = f"tensor {name} = {fault}", never or dress == PLAIN
     else:
-        header, what, firm = spoil_value(header, chance, False)
-        dress = PLAIN if dress == RESEALED else dress
+        # A header may say more than is read: what is said of it elsewhere fits all the same.
+        header, what, firm = spoil_value(header, chance, dress != PLAIN)
     if dress == RESEALED and about is not None:
         about = sealed_entry(about, header, data, notes[ENTRY], path.read_bytes())
     if about is not None and isinstance(header.get("__metadata__"), dict):

@@ -34,6 +34,7 @@ class Kind:
     commands: tuple[tuple[object, ...], ...]  # `READ` for `vitmap.read_maps`
     writes: tuple[str, ...] = ("out",)  # folders of the slot that the command may write
     results: str = "out"  # the folder whose content is the result
+    also: tuple[str, ...] = ()  # what a line may say instead of the file's name
 
 
 READ = "read_maps"
@@ -62,7 +63,9 @@ KINDS = (
     Kind("plan", "reviewed", "out/journal/plan.json", (REVIEW,)),
     Kind("state", "reviewed", "out/journal/maps/*.safetensors", (REVIEW,)),
     Kind("run.json of a review", "reviewed", "out/run.json", (REVIEW,)),
-    Kind("shard's journal", "shards", "shards/*/journal/journal.jsonl", (_MERGE,)),
+    # An empty journal, or one that lost its last line, is that of a shard that is under way.
+    Kind("shard's journal", "shards", "shards/*/journal/journal.jsonl", (_MERGE,),
+         also=("is not finished",)),
     Kind("shard's plan", "shards", "shards/*/journal/plan.json", (_MERGE,)),
     Kind("shard's state", "shards", "shards/*/journal/maps/*.safetensors", (_MERGE,)),
     Kind("shard's run.json", "shards", "shards/*/run.json", (_MERGE,)),
@@ -101,7 +104,7 @@ class Tampering:
             damage, named = self._link(chance), ("link", "folder")
         else:
             damage = spoil(path, ground.slot, chance)
-            named = _names_of(path)
+            named = (*_names_of(path), *kind.also)
         outside = self._outside(kind)
         ended = self._run(kind, command)
         changed = differences(self._outside(kind), outside)
