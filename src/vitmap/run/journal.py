@@ -63,12 +63,9 @@ class Journal:
 
     def get(self, kind: str, name: str) -> dict[str, Any] | None:
         """The last fact of that kind about a name; None also where it is not what it must be."""
-        with self._guard:
-            place = self._places.get((kind, name))
-            if place is None:
-                return None
-            self._file.seek(place[0])
-            line = self._file.read(place[1])
+        line = self._line_of(kind, name)
+        if line is None:
+            return None
         try:
             return self._fact_of(kind, name, _value_of(line, str(self.path)), str(self.path))
         except DamagedFile:
@@ -121,9 +118,11 @@ class Journal:
         with partial.open("xb") as file:
             for name in names:
                 for kind in kinds:
-                    fact = self.get(kind, name)
-                    if fact is not None:
-                        file.write(_line(kind, name, fact))
+                    line = self._line_of(kind, name)
+                    if line is not None and _sealed_text(line) is None:  # from before digests
+                        fact = self.get(kind, name)
+                        line = None if fact is None else _line(kind, name, fact)
+                    file.write(line or b"")
             file.flush()
             os.fsync(file.fileno())
         with self._guard:
@@ -136,6 +135,14 @@ class Journal:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def _line_of(self, kind: str, name: str) -> bytes | None:
+        with self._guard:
+            place = self._places.get((kind, name))
+            if place is None:
+                return None
+            self._file.seek(place[0])
+            return self._file.read(place[1])
 
     def _read(self) -> None:
         self._file.seek(0)
@@ -196,11 +203,17 @@ def _lines(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:
         yield line, size
 
 
+def _sealed_text(line: bytes) -> bytes | None:
+    """The JSON of a line that is byte for byte what `_line` makes, without its digest."""
+    text = line[:-_TAIL]
+    digest = hashlib.sha256(text + b"}").hexdigest()
+    return text + b"}" if line == text + f', "{DIGEST}": "{digest}"}}\n'.encode() else None
+
+
 def _about(line: bytes, where: str) -> tuple[str, str]:
     """Kind and name of a line that is what was written."""
-    text = line[:-_TAIL] + b"}"
-    digest = hashlib.sha256(text).hexdigest()
-    if line == text[:-1] + f', "{DIGEST}": "{digest}"}}\n'.encode():
+    text = _sealed_text(line)
+    if text is not None:
         # Just what vitmap writes: of 200,000 such lines all are read when a journal is opened.
         try:
             fact = json.loads(text)

@@ -9,13 +9,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from vitmap.errors import DamagedFile, InputError, UnsafeName
 from vitmap.files.checked import DIGEST, convert, read_json, unseal
 from vitmap.files.place import inside
 from vitmap.run.review_facts import places_of
-from vitmap.run.review_plan import JOURNAL, PLAN, Plan, read_plan
+from vitmap.run.review_plan import JOURNAL, PLAN, About, Plan, read_plan
 from vitmap.run.review_settings import EXPORTS, ReviewSettings
 
 PAGE = "index.html"
@@ -94,7 +93,7 @@ def lot_files_of(out: Path) -> set[str]:
     return set()
 
 
-def remarks_on(out: Path, about: dict[str, Any], settings: ReviewSettings) -> list[str]:
+def remarks_on(out: Path, about: About, settings: ReviewSettings) -> list[str]:
     """What is asked for otherwise than in the run that lies here, if one does.
 
     Raises UnsafeName where a link leads to its plan.
@@ -112,7 +111,7 @@ def remarks_on(out: Path, about: dict[str, Any], settings: ReviewSettings) -> li
     return [f"{why} Whether the earlier run had these settings cannot be told."]
 
 
-def _differing(out: Path, plan: Plan, about: dict[str, Any], settings: ReviewSettings) -> list[str]:
+def _differing(out: Path, plan: Plan, about: About, settings: ReviewSettings) -> list[str]:
     parts = (
         (plan.about, about, "all maps are made again"),
         (asdict(plan.settings), asdict(settings), "its maps are kept, the files are made again"),
