@@ -10,13 +10,12 @@ import pytest
 from PIL import Image
 
 from command import Command, Said, command
-from vitmap.cli import main
+from vitmap.commands import main
 
 hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("untimed")
 
 SHARED = Path(__file__).parents[2] / "shared"
-ASSETS = Path(__file__).parents[1] / "assets"
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from test_readme import ROOT, blocks_of, masked, run_line, workplace
+from documents import ROOT, blocks_of, masked, run_line, workplace
 
 __all__ = ["workplace"]  # the fixture
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
 import pytest
 
-import vitmap
-
-SOURCE = Path(vitmap.__file__).parent
-FILES = sorted(SOURCE.rglob("*.py"))
+from syntax import FILES, SOURCE, imports
 
 # From the top down; columns of one layer do not import each other.
 LAYERS = [
@@ -39,27 +35,6 @@ WITH_MODELS = {"models", "capture", "rows", "bf16", "methods"}
 RANK = {"rank.py", "rank_figures.py", "rank_portrait.py", "rank_rows.py"}
 EXPLORE = {"explore.py", "explore_look.py", "explore_rows.py"}
 RUNS_MODELS = {"run/local.py", *(f"run/{name}" for name in RANK | EXPLORE)}
-
-
-def imports(path: Path) -> set[str]:
-    """Everything that a file imports at run time, as dotted names, inside functions too."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for_types = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-    ]
-    skipped = {id(inner) for block in for_types for inner in ast.walk(block)}
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if id(node) in skipped:
-            continue
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: imports are absolute"
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
 
 
 def part(dotted: str) -> str | None:

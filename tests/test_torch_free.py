@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -12,22 +11,9 @@ import numpy as np
 import pytest
 
 import vitmap
+from torch_free import BLOCKED, without_torch
 
 ROOT = Path(__file__).parents[1]
-BLOCKED = ["torch", "torchvision", "transformers", "huggingface_hub", "timm", "tqdm"]
-WITHOUT = f"""
-import sys
-class Nowhere:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {BLOCKED}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-sys.meta_path.insert(0, Nowhere())
-"""
-
-
-def without_torch(code: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", WITHOUT + code]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
 
 
 @pytest.fixture
@@ -59,7 +45,7 @@ assert "torch" not in sys.modules
 
 @pytest.mark.parametrize(
     "code",
-    ["import vitmap; vitmap.load", "from vitmap.cli import main; sys.exit(main(['cat.png']))"],
+    ["import vitmap; vitmap.load", "from vitmap.commands import main; sys.exit(main(['cat.png']))"],
 )
 def test_a_model_says_what_to_install(code: str, saved: Path) -> None:
     done = without_torch(code, saved)
@@ -76,7 +62,7 @@ def test_the_light_install_declares_no_model_library() -> None:
 
 
 def test_every_import_is_declared() -> None:
-    from test_layers import FILES, imports
+    from syntax import FILES, imports
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]

@@ -26,24 +26,24 @@ ROOT = Path(__file__).resolve().parents[2]
 GOAL = 0.15  # of the model's time, for everything around it
 # What to time, and where the run calls it by; an indented step is part of the one above it.
 STEPS = {
-    "decode": "vitmap.run.local:read_photo",
+    "decode": "vitmap.commands.map.run:read_photo",
     "resize and normalise": "vitmap.models.backbone:Backbone.pixels",
-    "model": "vitmap.run.local:look",
-    "maps.safetensors": "vitmap.run.local:write_maps",
-    "all pictures": "vitmap.run.local:write_files",
-    "  the figure, drawn": "vitmap.run.files:draw_heads",
-    "  overlays, drawn": "vitmap.run.files:overlay",
-    "  overlays, written": "vitmap.run.files:write_picture",
-    "  heatmaps, written": "vitmap.run.files:write_heatmap",
-    "  masks, written": "vitmap.run.files:write_mask",
-    "maps in numbers": "vitmap.run.local:describe",
-    "run.json": "vitmap.run.local:write_json",
+    "model": "vitmap.commands.map.run:look",
+    "maps.safetensors": "vitmap.commands.map.run:write_maps",
+    "all pictures": "vitmap.commands.map.run:write_files",
+    "  the figure, drawn": "vitmap.commands.map.files:draw_heads",
+    "  overlays, drawn": "vitmap.commands.map.files:overlay",
+    "  overlays, written": "vitmap.commands.map.files:write_picture",
+    "  heatmaps, written": "vitmap.commands.map.files:write_heatmap",
+    "  masks, written": "vitmap.commands.map.files:write_mask",
+    "maps in numbers": "vitmap.commands.map.run:describe",
+    "run.json": "vitmap.commands.map.run:write_json",
 }
 START = """
 import time
 from pathlib import Path
-from vitmap.run.local import Run
-from vitmap.run.settings import Settings
+from vitmap.commands.map.run import Run
+from vitmap.runs.settings import Settings
 imported = time.time(), time.process_time()
 Run(Settings(model={model!r}, classify=False), Path({out!r}), [])
 print(*imported, time.time(), time.process_time())
@@ -126,10 +126,10 @@ class Clock:
 
 def measure(options: argparse.Namespace, folder: Path, photo: Path) -> Clock:
     """Whole runs of one picture, as the command makes them once its model is loaded."""
-    from vitmap.cli.summary import as_text
-    from vitmap.run.jobs import Job
-    from vitmap.run.local import Run
-    from vitmap.run.settings import Settings
+    from vitmap.commands.map.run import Run
+    from vitmap.commands.map.summary import as_text
+    from vitmap.runs.jobs import Job
+    from vitmap.runs.settings import Settings
 
     clock = Clock()
     for step, place in STEPS.items():

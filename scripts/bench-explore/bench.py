@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 CLICK, SIZE = 50, 25  # milliseconds; MB a photo
 
 
@@ -52,8 +52,8 @@ def forward_of(model: Any, picture: Path, seen: tuple[int, int]) -> float:
     """Seconds of the model alone, at the size of the page."""
     import torch
 
-    from vitmap.geometry import View
-    from vitmap.images import read_photo
+    from vitmap.photo.read import read_photo
+    from vitmap.photo.view import View
 
     photo = read_photo(picture)
     pixels = model.pixels(photo, View(photo.size, seen, model.patch))
@@ -83,9 +83,9 @@ _PRODUCTS = """(count) => {
 
 def main() -> None:
     from browser import Opened, launched
-    from vitmap.run.explore import explore, load_model
-    from vitmap.run.explore_look import stack_of
-    from vitmap.run.explore_settings import ExploreSettings
+    from vitmap.commands.explore.look import stack_of
+    from vitmap.commands.explore.run import explore, load_model
+    from vitmap.commands.explore.settings import ExploreSettings
 
     options = arguments()
     with tempfile.TemporaryDirectory() as folder:

@@ -20,11 +20,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from vitmap.dataset import Dataset, read_dataset
-from vitmap.images import read_photo
+from vitmap.commands.rank.report import write_ranking
+from vitmap.commands.rank.run import RankSettings, load_model, rank_pictures
+from vitmap.datasets import Dataset, read_dataset
 from vitmap.models.backbone import Backbone
-from vitmap.run.rank import RankSettings, load_model, rank_pictures
-from vitmap.run.rank_report import write_ranking
+from vitmap.photo.read import read_photo
 
 GOLDEN = 0.4  # of the pictures; half of the others are good
 

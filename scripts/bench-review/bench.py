@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 GOAL, GROWTH = 0.85, 5.0  # of the model's throughput; MB for 1,000 pictures
 SIZE = (1224, 816)  # one megapixel
 
@@ -52,9 +52,9 @@ def write_lot(folder: Path, count: int, size: tuple[int, int] = SIZE) -> None:
 
 
 def review_of(model: str, lot: Path, out: Path, exports: str, size: int | None = None) -> Any:
-    from vitmap.run.lot import lot_of
-    from vitmap.run.review import Review
-    from vitmap.run.review_settings import ReviewSettings, parse_exports
+    from vitmap.commands.review.lot import lot_of
+    from vitmap.commands.review.run import Review
+    from vitmap.commands.review.settings import ReviewSettings, parse_exports
 
     settings = ReviewSettings(model=model, size=size, exports=parse_exports(exports))
     return Review(settings, lot_of([str(lot)], [], out), out)
@@ -62,7 +62,7 @@ def review_of(model: str, lot: Path, out: Path, exports: str, size: int | None =
 
 def whole(work: Any, seen: Any = lambda: None) -> None:
     """What the command does once its model is loaded."""
-    from vitmap.run.review_lot import write_lot as write_files
+    from vitmap.commands.review.lot_files import write_lot as write_files
 
     failures = list(work.outcomes(seen))
     assert not failures, failures[0].error
@@ -81,8 +81,8 @@ def timed(act: Any) -> Timed:
 
 def model_alone(work: Any, picture: Path, count: int) -> Timed:
     """So many forwards on one prepared picture."""
-    from vitmap.images import read_photo
     from vitmap.methods.attention import look
+    from vitmap.photo.read import read_photo
 
     photo = read_photo(picture)
     view = work.model.view(photo.size)

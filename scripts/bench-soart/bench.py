@@ -2,10 +2,10 @@
 
     python scripts/bench-soart/bench.py
 
-Both sides get decoded pictures. The loop (tests/oracles/soart.py) is plain Python without numpy; it
-is given lists, so that it does not pay for numpy's boxes. For the map it is timed on a sample of
-patches and scaled up to all of them. Every figure is the best of several rounds; the two sides are
-also compared, so that what is timed is the same thing.
+Both sides get decoded pictures. The loop (tests/support/oracles/soart.py) is plain Python without
+numpy; it is given lists, so that it does not pay for numpy's boxes. For the map it is timed on a
+sample of patches and scaled up to all of them. Every figure is the best of several rounds; the
+two sides are also compared, so that what is timed is the same thing.
 """
 
 # ruff: noqa: E402, I001
@@ -26,11 +26,11 @@ import numpy as np
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from oracles import soart as loop
 
-from vitmap.run.soart_metrics import measure
+from vitmap.commands.soart.metrics import measure
 from vitmap.soart.defect_map import Reference
 from vitmap.soart.map_settings import MapSettings
 from vitmap.soart.patches import places

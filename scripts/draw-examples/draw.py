@@ -13,10 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from browser import Opened, launched  # noqa: E402 (it lies beside the tests)
-from vitmap.cli import main  # noqa: E402
+from vitmap.commands import main  # noqa: E402
 
 CAR, MUG, CAT = (f"assets/{name}.png" for name in ("scene-car", "scene-mug", "chelsea"))
 EMBEDDED = ("--model", "embedded")

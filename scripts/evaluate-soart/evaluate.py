@@ -18,11 +18,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from maps import absolute_difference, soartc
 from pairs import Pair, read_pairs
 from PIL import Image
 from places import Hits, judge
 
+from maps import absolute_difference, soartc
 from vitmap.soart.map_settings import MapSettings
 
 ROOT = Path(__file__).resolve().parents[2]

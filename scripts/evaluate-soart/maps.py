@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from vitmap.alignment import find_shift, overlap
+from vitmap.photo.alignment import find_shift, overlap
 from vitmap.soart.defect_map import Reference
 from vitmap.soart.map_settings import MapSettings
 from vitmap.soart.vectors import gray

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vitmap.images import read_photo
+from vitmap.photo.read import read_photo
 
 Box = tuple[int, int, int, int]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from pairs import Box
 
-from vitmap.geometry import View
+from vitmap.photo.view import View
 from vitmap.soart.regions import mask_of, regions_of
 
 SHARE = 0.5  # of the hottest value, from which on pixels make a region

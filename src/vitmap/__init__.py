@@ -13,48 +13,48 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from vitmap.errors import VitmapError
-    from vitmap.export.tensors import read_maps, write_maps
-    from vitmap.geometry import View
-    from vitmap.images import Photo, read_photo
-    from vitmap.maps import AttentionMaps, Heatmap, PatchMap, Prediction, Source
-    from vitmap.mass import keep_mass
+    from vitmap.formats.tensors import read_maps, write_maps
+    from vitmap.maps.maps import AttentionMaps, Heatmap, PatchMap, Prediction, Source
+    from vitmap.maps.mass import keep_mass
+    from vitmap.maps.query import Query
+    from vitmap.maps.regions import Cut, Region, find_regions
     from vitmap.methods.attention import attend, attend_batch, predict
     from vitmap.models.hf import from_transformers
     from vitmap.models.load import load
     from vitmap.models.timm import from_timm
     from vitmap.models.torchvision import from_torchvision
-    from vitmap.query import Query
+    from vitmap.photo.read import Photo, read_photo
+    from vitmap.photo.view import View
     from vitmap.rank.recipe import Recipe, read_recipe
-    from vitmap.regions import Cut, Region, find_regions
-    from vitmap.render.heads import draw_heads
+    from vitmap.render.figures.heads import draw_heads
 
 _HOMES = {
-    "AttentionMaps": "maps",
-    "Cut": "regions",
-    "Heatmap": "maps",
-    "PatchMap": "maps",
-    "Photo": "images",
-    "Prediction": "maps",
-    "Query": "query",
+    "AttentionMaps": "maps.maps",
+    "Cut": "maps.regions",
+    "Heatmap": "maps.maps",
+    "PatchMap": "maps.maps",
+    "Photo": "photo.read",
+    "Prediction": "maps.maps",
+    "Query": "maps.query",
     "Recipe": "rank.recipe",
-    "Region": "regions",
-    "Source": "maps",
-    "View": "geometry",
+    "Region": "maps.regions",
+    "Source": "maps.maps",
+    "View": "photo.view",
     "VitmapError": "errors",
     "attend": "methods.attention",
     "attend_batch": "methods.attention",
-    "draw_heads": "render.heads",
-    "find_regions": "regions",
+    "draw_heads": "render.figures.heads",
+    "find_regions": "maps.regions",
     "from_timm": "models.timm",
     "from_torchvision": "models.torchvision",
     "from_transformers": "models.hf",
-    "keep_mass": "mass",
+    "keep_mass": "maps.mass",
     "load": "models.load",
     "predict": "methods.attention",
-    "read_maps": "export.tensors",
-    "read_photo": "images",
+    "read_maps": "formats.tensors",
+    "read_photo": "photo.read",
     "read_recipe": "rank.recipe",
-    "write_maps": "export.tensors",
+    "write_maps": "formats.tensors",
 }
 
 __all__ = [

@@ -2,6 +2,6 @@
 
 import sys
 
-from vitmap.cli import main
+from vitmap.commands import main
 
 sys.exit(main())

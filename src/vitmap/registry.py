@@ -56,9 +56,9 @@ class Registry:
 notebook_views = Registry(
     "notebook view",
     {
-        "Photo": "vitmap.render.notebook:photo",
-        "PatchMap": "vitmap.render.notebook:patch_map",
-        "AttentionMaps": "vitmap.render.notebook:attention_maps",
-        "Heatmap": "vitmap.render.notebook:heatmap",
+        "Photo": "vitmap.render.figures.notebook:photo",
+        "PatchMap": "vitmap.render.figures.notebook:patch_map",
+        "AttentionMaps": "vitmap.render.figures.notebook:attention_maps",
+        "Heatmap": "vitmap.render.figures.notebook:heatmap",
     },
 )

@@ -17,14 +17,14 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from vitmap.capture import Also, capture_rows
 from vitmap.errors import CaptureError, UnsupportedModel, UsageError
-from vitmap.geometry import View
-from vitmap.images import Photo, read_photo
-from vitmap.maps import AttentionMaps, Prediction
+from vitmap.maps.maps import AttentionMaps, Prediction
+from vitmap.maps.query import Query
+from vitmap.maps.selection import Selection, select
 from vitmap.models.backbone import Backbone
-from vitmap.query import Query
-from vitmap.selection import Selection, select
+from vitmap.models.capture import Also, capture_rows
+from vitmap.photo.read import Photo, read_photo
+from vitmap.photo.view import View
 
 Picture = Photo | str | Path | Image.Image | np.ndarray
 Queries = list[Query] | list[str]

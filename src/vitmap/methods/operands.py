@@ -11,15 +11,15 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from vitmap.errors import CaptureError, UnsupportedModel
-from vitmap.geometry import View
-from vitmap.images import Photo
-from vitmap.maps import AttentionMaps
+from vitmap.maps.maps import AttentionMaps
+from vitmap.maps.operands import Operands, RelativeBias
+from vitmap.maps.query import Query
+from vitmap.maps.selection import Selection, select
 from vitmap.methods.attention import OneQuery, look
 from vitmap.models.backbone import Backbone
-from vitmap.operands import Operands, RelativeBias
-from vitmap.query import Query
-from vitmap.rows import AttentionCall
-from vitmap.selection import Selection, select
+from vitmap.models.rows import AttentionCall
+from vitmap.photo.read import Photo
+from vitmap.photo.view import View
 
 
 def attend_with_operands(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, equal
 
-from vitmap.capture import Also
-from vitmap.geometry import View
-from vitmap.images import Photo
-from vitmap.maps import AttentionMaps, Prediction
+from vitmap.maps.maps import AttentionMaps, Prediction
+from vitmap.maps.selection import Selection
 from vitmap.methods.attention import OneQuery, classify, look
 from vitmap.models.backbone import Backbone
-from vitmap.selection import Selection
+from vitmap.models.capture import Also
+from vitmap.photo.read import Photo
+from vitmap.photo.view import View
 
 
 def see(

@@ -10,13 +10,13 @@ import torch
 from jaxtyping import Float, Float32
 from torch import Tensor
 
-from vitmap.geometry import View
-from vitmap.images import Photo
-from vitmap.maps import AttentionMaps
+from vitmap.maps.maps import AttentionMaps
+from vitmap.maps.query import Query
+from vitmap.maps.selection import Selection
 from vitmap.methods.attention import look
 from vitmap.models.backbone import Backbone
-from vitmap.query import Query
-from vitmap.selection import Selection
+from vitmap.photo.read import Photo
+from vitmap.photo.view import View
 
 
 def attend_with_features(

@@ -10,13 +10,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from vitmap.bf16 import HalfProducts, halve
-from vitmap.capture import refuse_compiled
 from vitmap.errors import UnsupportedModel, UsageError
-from vitmap.geometry import View
-from vitmap.images import Photo
-from vitmap.maps import Source
-from vitmap.query import Query
+from vitmap.maps.maps import Source
+from vitmap.maps.query import Query
+from vitmap.models.bf16 import HalfProducts, halve
+from vitmap.models.capture import refuse_compiled
+from vitmap.photo.read import Photo
+from vitmap.photo.view import View
 
 SIZE = 480  # the side of a square with as many pixels as the model sees, where it takes any size
 

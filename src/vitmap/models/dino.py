@@ -20,10 +20,10 @@ from PIL import Image
 from torch import Tensor
 
 from vitmap.errors import UnsupportedModel
-from vitmap.images import Photo
-from vitmap.maps import Source
+from vitmap.maps.maps import Source
 from vitmap.models.backbone import Backbone, parse_device
 from vitmap.models.preprocess import Preprocess
+from vitmap.photo.read import Photo
 
 SUFFIXES = (".pth", ".pt", ".bin")
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from vitmap.errors import UnsupportedModel
-from vitmap.maps import Source
+from vitmap.maps.maps import Source
 
 PRECISIONS = ("fp32", "bf16")
 

@@ -17,16 +17,16 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoImageProcessor
 from transformers.utils import logging as chatter
 
-from vitmap.capture import refuse_compiled
 from vitmap.errors import UnsupportedModel
-from vitmap.images import Photo
-from vitmap.maps import Source
+from vitmap.maps.maps import Source
 from vitmap.models.backbone import Backbone, parse_device
+from vitmap.models.capture import refuse_compiled
 from vitmap.models.checkpoint import Checkpoint
 from vitmap.models.entry import entry_of, unpacked
 from vitmap.models.facts import with_facts
 from vitmap.models.families import FAMILIES, Family, windowed
 from vitmap.models.preprocess import Preprocess
+from vitmap.photo.read import Photo
 
 _TROUBLE = {"missing_keys": "are missing from", "mismatched_keys": "have another shape in"}
 

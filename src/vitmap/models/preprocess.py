@@ -12,7 +12,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from vitmap.images import Photo
+from vitmap.photo.read import Photo
 
 Transform = Callable[[Image.Image], Tensor]  # of a library, to what its classifier saw
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

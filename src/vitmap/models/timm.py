@@ -15,10 +15,10 @@ from timm.data.transforms import str_to_pil_interp
 from timm.models import load_state_dict
 from torch import nn
 
-from vitmap.capture import refuse_compiled
 from vitmap.errors import ModelUnavailable, UnsupportedModel
-from vitmap.maps import Source
+from vitmap.maps.maps import Source
 from vitmap.models.backbone import Backbone, Prepare, parse_device
+from vitmap.models.capture import refuse_compiled
 from vitmap.models.checkpoint import Checkpoint
 from vitmap.models.facts import with_facts
 from vitmap.models.hub import find_checkpoint, find_published

@@ -15,10 +15,10 @@ from torchvision import models
 from torchvision.models import vision_transformer
 from torchvision.transforms._presets import ImageClassification
 
-from vitmap.capture import refuse_compiled
 from vitmap.errors import ModelUnavailable, UnsupportedModel
-from vitmap.maps import Source
+from vitmap.maps.maps import Source
 from vitmap.models.backbone import Backbone, parse_device
+from vitmap.models.capture import refuse_compiled
 from vitmap.models.facts import with_facts
 from vitmap.models.families import windowed
 from vitmap.models.hub import find_file

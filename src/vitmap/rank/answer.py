@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from vitmap.errors import UsageError
-from vitmap.rank.alarm import Alarm, alarm_of
 from vitmap.rank.candidates import EITHER, RAW, Candidate
 from vitmap.rank.folds import Estimate
-from vitmap.rank.golden import FEWEST, Golden, Maps, Place
 from vitmap.rank.ranking import Ranking
 from vitmap.rank.row import PEAK, SCORE, score_of
 from vitmap.rank.row_file import NONE, read_row
+from vitmap.rank.threshold import Alarm, alarm_of
+from vitmap.reference.statistics import FEWEST, Golden, Maps, Place
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from vitmap.components import label
-from vitmap.geometry import View
+from vitmap.maps.components import label
+from vitmap.photo.view import View
 from vitmap.rank.row import Truth
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int64
 
 from vitmap.errors import InputError
-from vitmap.rank.student import as_of, widened
+from vitmap.rank.student_t import as_of, widened
 
 FOLDS = 5
 RESAMPLES = 1000

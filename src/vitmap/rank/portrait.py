@@ -12,8 +12,8 @@ import numpy as np
 from einops import rearrange
 from jaxtyping import Float, Float32, Int
 
-from vitmap.maps import AttentionMaps
-from vitmap.rank import traits
+from vitmap.maps import traits
+from vitmap.maps.maps import AttentionMaps
 
 
 @dataclass(frozen=True)

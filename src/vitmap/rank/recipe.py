@@ -15,15 +15,15 @@ import numpy as np
 from jaxtyping import Float32
 
 from vitmap.errors import InputError, ModelError, UsageError
-from vitmap.images import Photo
-from vitmap.maps import AttentionMaps, Source
-from vitmap.rank.alarm import Alarm
+from vitmap.maps.maps import AttentionMaps, Source
+from vitmap.photo.read import Photo
 from vitmap.rank.candidates import EITHER, RAW, Candidate
 from vitmap.rank.finite import require_finite
-from vitmap.rank.golden import HERE, Golden, logs
-from vitmap.rank.placing import Gray, Placed, gray_of, place_of
 from vitmap.rank.recipe_file import FILE, read, write
 from vitmap.rank.row import score_of
+from vitmap.rank.threshold import Alarm
+from vitmap.reference.registration import Gray, Placed, gray_of, place_of
+from vitmap.reference.statistics import HERE, Golden, logs
 
 Heat = Float32[np.ndarray, "gy gx"]
 

@@ -21,9 +21,9 @@ from vitmap.errors import InputError, UnsafeName, UsageError
 from vitmap.files.checked import convert, damaged, load_tensors, parse_json, seal, shown, unseal
 from vitmap.files.opener import GIB, MIB, read_file
 from vitmap.files.place import inside
-from vitmap.query import Query
-from vitmap.rank.alarm import Alarm, Count, Number, Share
-from vitmap.rank.golden import FLOOR
+from vitmap.maps.query import Query
+from vitmap.rank.threshold import Alarm, Count, Number, Share
+from vitmap.reference.statistics import FLOOR
 
 FORMAT, OLD_FORMAT = 2, 1
 FILE, TENSORS = "recipe.json", "recipe.safetensors"

@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64, Shaped, UInt16
 
 from vitmap.errors import InputError
-from vitmap.mass import keep_mass
+from vitmap.maps.mass import keep_mass
 from vitmap.rank.candidates import EITHER, Candidate
 from vitmap.rank.histogram import BINS, Histogram, count, overlap_of
-from vitmap.rank.placing import Placed
+from vitmap.reference.registration import Placed
 
 MEASURES = ("score", "peak", "mass", "hit", "iou")
 SCORE, PEAK, MASS, HIT, IOU = range(len(MEASURES))

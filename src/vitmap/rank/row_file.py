@@ -19,8 +19,8 @@ from vitmap.errors import InputError
 from vitmap.files.checked import convert, damaged, parse_json, seal, unseal
 from vitmap.files.opener import open_file
 from vitmap.rank.histogram import BINS
-from vitmap.rank.placing import Placed
 from vitmap.rank.row import HIT, IOU, MASS, MEASURES, PEAK, SCORE, Row, Truth
+from vitmap.reference.registration import Placed
 
 NONE = slice(0, 0)  # of the stored maps
 KIND = "a row that vitmap rank wrote"

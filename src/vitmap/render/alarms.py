@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from vitmap.maps import PatchMap
+from vitmap.maps.maps import PatchMap
+from vitmap.maps.sinks import MEANINGS, Alarm
 from vitmap.render.page import width_of
-from vitmap.sinks import MEANINGS, Alarm
 
 ALARM = "#8a4b00"  # dark enough to be read on white; the sign stands beside it
 _SIGN, _NAMED = "▲", 4
@@ -15,7 +15,7 @@ _SIGN, _NAMED = "▲", 4
 def mark_of(alarms: Sequence[Alarm], inches: float, size: float) -> str:
     """`▲ sink 34%`, in fewer words where there is less room; nothing without alarms.
 
-    >>> from vitmap.sinks import Alarm
+    >>> from vitmap.maps.sinks import Alarm
     >>> alarms = [Alarm("sink", 0.34, 0.2), Alarm("prefix", 0.81, 0.5)]
     >>> mark_of(alarms, 2.0, 7), mark_of(alarms, 0.8, 7), mark_of([], 2.0, 7)
     ('▲ sink 34%, prefix 81%', '▲ sink, prefix', '')

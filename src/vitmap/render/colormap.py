@@ -8,8 +8,8 @@ import matplotlib
 import numpy as np
 from jaxtyping import UInt8
 
+from vitmap.maps.scale import LEVELS
 from vitmap.registry import suggest
-from vitmap.render.scale import LEVELS
 
 DEFAULT = "viridis"
 _MARKS = np.array([[255, 51, 153], [0, 255, 255], [255, 255, 255]], dtype=np.uint8)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vitmap.maps import PatchMap
+from vitmap.maps.maps import PatchMap
+from vitmap.maps.scale import Scale
 from vitmap.render.colormap import palette
 from vitmap.render.page import Page, dots
-from vitmap.render.scale import Scale
 
 _BAR = 2.6
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 from PIL import Image, ImageDraw
 
-from vitmap.render.examples import outline
+from vitmap.render.figures.examples import outline
 from vitmap.render.fonts import runs
 from vitmap.render.page import DPI, fitted
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Real, UInt8
 
-from vitmap.alignment import CREDIBLE, NONE, Shift, align, overlap
 from vitmap.errors import PictureError
-from vitmap.geometry import View
+from vitmap.photo.alignment import CREDIBLE, NONE, Shift, align, overlap
+from vitmap.photo.view import View
 from vitmap.soart.map_settings import MapSettings
 from vitmap.soart.patches import compare, patch_numbers
 from vitmap.soart.vectors import gray

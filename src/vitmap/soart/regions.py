@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from vitmap.components import label
 from vitmap.errors import UsageError
-from vitmap.geometry import View
+from vitmap.maps.components import label
+from vitmap.photo.view import View
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""`vitmap compare`: heads across pictures, or one picture across models."""

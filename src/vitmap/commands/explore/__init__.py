@@ -1,0 +1,1 @@
+"""`vitmap explore`: one offline page of every layer and head."""

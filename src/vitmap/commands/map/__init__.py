@@ -1,0 +1,1 @@
+"""`vitmap IMAGE`: maps of one or more pictures."""

@@ -1,0 +1,43 @@
+"""Settings of a run that a recipe leads: its numbers hold for its own model, size and precision."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from vitmap.errors import UsageError
+from vitmap.rank.recipe import Recipe, conflicts, read_recipe
+from vitmap.rank.recipe import recipe_file as recipe_file
+from vitmap.runs.record import pinned
+from vitmap.runs.settings import Settings
+
+_ITS_OWN = ("reduce", "scale", "at")
+
+
+def by_recipe(settings: Settings, given: Mapping[str, Any]) -> Settings:
+    """The settings with what the recipe says; `given` are those that the user set.
+
+    Raises InputError for what is no recipe, UsageError for an option that contradicts it.
+    """
+    assert settings.recipe is not None
+    path = Path(os.path.realpath(recipe_file(settings.recipe)))  # a loop of links: reading it tells
+    recipe = read_recipe(path)
+    conflicts(recipe, dict(given))
+    for name in _ITS_OWN:
+        if name in given:
+            raise UsageError(f"--{name} cannot be chosen with --recipe: leave it out.")
+    return replace(
+        settings,
+        **as_made(recipe, settings.model),
+        recipe=str(path),
+        classify=settings.classify and settings.classifier is not None,
+        reduce="heads" if recipe.head is None else "none",
+    )
+
+
+def as_made(recipe: Recipe, model: str | None) -> dict[str, Any]:
+    """The recipe's model (or the one that was named), size, fit, query, precision, layer, head."""
+    return {"model": model or pinned(recipe.model, recipe.revision), **recipe.options}

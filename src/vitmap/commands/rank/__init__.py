@@ -1,0 +1,1 @@
+"""`vitmap rank`: which layer and head shows the defect."""

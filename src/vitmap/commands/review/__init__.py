@@ -1,0 +1,1 @@
+"""`vitmap review`: regions, exports and a page of many pictures."""

@@ -1,0 +1,1 @@
+"""`vitmap soart`: the metric-based path, one file a subcommand."""

@@ -1,0 +1,1 @@
+"""Photos: decoded, found in folders, seen by a model and laid over each other; no torch."""

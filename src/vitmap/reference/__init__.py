@@ -1,0 +1,1 @@
+"""What normal images are like: their statistics, their patches, where a part lies."""

@@ -1,0 +1,1 @@
+"""One figure a file: what each shows is in its first line."""

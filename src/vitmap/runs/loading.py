@@ -1,0 +1,54 @@
+"""Lineup: which model draws the maps, which one names the photo, and why none does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from vitmap.errors import ModelUnavailable
+from vitmap.models.backbone import Backbone
+from vitmap.models.load import CLASSIFIER, load, load_default, require_classifier
+from vitmap.runs.settings import Settings
+
+
+@dataclass(frozen=True)
+class Lineup:
+    """The models of a run; `remarks` say in one line each what the user did not ask for."""
+
+    maps: Backbone
+    classifier: Backbone | None
+    remarks: tuple[str, ...]
+
+    @property
+    def one_model(self) -> bool:
+        """Whether the label and the maps come from the same model."""
+        return self.classifier is self.maps
+
+
+def line_up(settings: Settings) -> Lineup:
+    """Load what the settings name.
+
+    A model that was named and cannot be had is an error. Where none was named, the embedded model
+    stands in for the default backbone, and a missing default classifier means no label: each is a
+    remark, and the run goes on.
+
+    Raises ModelError (see `vitmap.models.load.load`).
+    """
+    read = partial(load, precision=settings.precision, device=settings.device)
+    one = settings.classify and settings.classifier in (None, settings.model)
+    if settings.model is not None:
+        maps, remark = read(settings.model, classify=one), None
+    else:
+        maps, remark = load_default(precision=settings.precision, device=settings.device)
+    remarks = (remark,) if remark else ()
+    if not settings.classify:
+        return Lineup(maps, None, remarks)
+    if settings.classifier is not None:
+        chosen = maps if one else read(settings.classifier)
+        return Lineup(maps, require_classifier(chosen), remarks)
+    if maps.labels is not None:
+        return Lineup(maps, maps, remarks)
+    try:
+        return Lineup(maps, read(CLASSIFIER), remarks)
+    except ModelUnavailable as error:
+        return Lineup(maps, None, (*remarks, f"No label. {error}"))
