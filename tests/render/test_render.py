@@ -16,12 +16,13 @@ import vitmap
 from drawn import maps_of, photo_of, stands_in
 from vitmap.errors import UsageError
 from vitmap.maps.maps import Prediction
+from vitmap.maps.names import display_name
 from vitmap.maps.query import Query
 from vitmap.maps.scale import RunScale, Scale, scale_of
 from vitmap.photo.view import View
 from vitmap.render import fonts
 from vitmap.render.colormap import palette
-from vitmap.render.figures.heads import _cell_size, _size, display_name
+from vitmap.render.figures.heads import _cell_size, _size
 from vitmap.render.fonts import runs, undrawable, use_font
 from vitmap.render.overlay import cut_out, overlay
 from vitmap.render.page import dots

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from vitmap import __version__
 from vitmap.errors import UsageError
 from vitmap.maps.maps import PatchMap, Prediction, Source
+from vitmap.maps.names import pinned
 from vitmap.maps.scale import PERCENTILE, Scale
 from vitmap.runs.record_file import Record, check, read, settings_of
 from vitmap.runs.settings import Settings
@@ -159,11 +160,6 @@ def _pinned(settings: Settings, record: Record) -> Settings:
         classify=classifier is not None,
         device=model.device,
     )
-
-
-def pinned(model: str, revision: str | None) -> str:
-    """The name that loads just this model: with its revision where it came from a hub."""
-    return f"{model}@{revision}" if revision else model
 
 
 def _about(source: Source, prefix: Sequence[str] = ()) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
-from vitmap.render.figures.heads import display_name
+from vitmap.maps.names import display_name
 from vitmap.runs.names import folder_names
 
 _LONGEST = 60  # letters; more names are counted

@@ -14,13 +14,13 @@ from vitmap.datasets import read_places
 from vitmap.datasets.entries import Entry
 from vitmap.errors import InputError, ModelError, UnsupportedModel, UsageError, VitmapError
 from vitmap.maps.maps import Prediction, Source
+from vitmap.maps.names import display_name
 from vitmap.maps.selection import select
 from vitmap.methods.attention import check_query
 from vitmap.models.backbone import Backbone
 from vitmap.models.load import load
 from vitmap.photo.read import Photo, read_photo
 from vitmap.render.colormap import palette
-from vitmap.render.figures.heads import display_name
 from vitmap.runs.jobs import failure_of
 from vitmap.runs.loading import line_up
 

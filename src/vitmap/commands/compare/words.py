@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from vitmap.commands.compare.numbers import Best
 from vitmap.commands.compare.run import Comparison
 from vitmap.maps.maps import PatchMap
+from vitmap.maps.names import display_name
 from vitmap.maps.scale import PERCENTILE
 from vitmap.maps.sinks import MEANINGS as ALARMS
-from vitmap.render.figures.heads import display_name
 
 _ROWS = {
     "run": "one scale for all rows",

@@ -13,13 +13,13 @@ from vitmap.commands.explore.page import Page, write_explorer
 from vitmap.commands.explore.plan import LIMIT, MOST, Plan
 from vitmap.commands.explore.settings import ExploreSettings
 from vitmap.errors import InputError, PictureError
+from vitmap.maps.names import display_name
 from vitmap.maps.query import Query
 from vitmap.maps.selection import select
 from vitmap.methods.attention import check_query
 from vitmap.models.backbone import Backbone
 from vitmap.models.load import load_maps_model
 from vitmap.photo.read import Photo, read_photo
-from vitmap.render.figures.heads import display_name
 from vitmap.runs.staging import RECORD_FORMAT, staged
 
 PAGE = "explore.html"

@@ -13,11 +13,11 @@ from safetensors.numpy import save
 from vitmap.formats.png import write_heatmap, write_mask, write_picture
 from vitmap.maps.maps import AttentionMaps
 from vitmap.maps.mass import keep_mass
+from vitmap.maps.names import display_name
 from vitmap.maps.scale import Scale
 from vitmap.photo.read import Photo
 from vitmap.rank.recipe import Recipe
 from vitmap.render.colormap import palette
-from vitmap.render.figures.heads import display_name
 from vitmap.render.figures.recipe import Judged, draw_judged
 from vitmap.render.overlay import overlay
 from vitmap.runs.settings import Settings

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from vitmap.errors import UsageError
+from vitmap.maps.names import pinned
 from vitmap.rank.recipe import Recipe, conflicts, read_recipe
 from vitmap.rank.recipe import recipe_file as recipe_file
-from vitmap.runs.record import pinned
 from vitmap.runs.settings import Settings
 
 _ITS_OWN = ("reduce", "scale", "at")

@@ -11,6 +11,7 @@ from vitmap.commands.rank.run import Found, seeing_of
 from vitmap.commands.rank.words import cautions, headline
 from vitmap.datasets import Sample, truth_mask
 from vitmap.maps.maps import AttentionMaps
+from vitmap.maps.names import display_name
 from vitmap.maps.scale import Scale
 from vitmap.methods.tokens import attend_with_features
 from vitmap.photo.read import read_photo
@@ -21,7 +22,6 @@ from vitmap.rank.ranking import Ranking
 from vitmap.rank.recipe import Recipe
 from vitmap.rank.scoring import CHANCE, MEANINGS
 from vitmap.render.figures.examples import Column, Example, ExampleSheet
-from vitmap.render.figures.heads import display_name
 from vitmap.render.figures.ranking import Line, RankingSheet, Table
 
 _PROCEDURES = {"raw": "chosen among raw cells", "golden": "chosen among cells against good"}

@@ -13,9 +13,9 @@ from vitmap import __version__
 from vitmap.commands.rank.portrait import Portrait
 from vitmap.commands.rank.run import settings_json
 from vitmap.formats.spreadsheet import Cell, write_sheet
+from vitmap.maps.names import display_name
 from vitmap.rank.portrait import ENTROPY_BITS, TRAITS
 from vitmap.render.figures.cell_tables import CellTable
-from vitmap.render.figures.heads import display_name
 from vitmap.render.figures.portrait import PortraitSheet, Thumbnails, draw_portrait
 from vitmap.runs.staging import RECORD_FORMAT, staged
 

@@ -21,8 +21,8 @@ from vitmap.formats.cvat import write_cvat
 from vitmap.formats.label_studio import write_label_studio
 from vitmap.formats.regions_csv import write_tables
 from vitmap.inspection.finding import DEFECT, GOOD, Finding, Lost
+from vitmap.maps.names import display_name
 from vitmap.maps.scale import PERCENTILE
-from vitmap.render.figures.heads import display_name
 from vitmap.runs.staging import RECORD_FORMAT, write_record, writing
 
 

@@ -10,6 +10,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from vitmap.maps.maps import AttentionMaps, PatchMap, Prediction
+from vitmap.maps.names import display_name
 from vitmap.maps.query import Query
 from vitmap.maps.scale import PERCENTILE, Scale, scale_of
 from vitmap.photo.read import Photo
@@ -203,12 +204,6 @@ def _notes(scale: Scale, threshold: float, query: Query) -> list[str]:
 def _footer(notes: Sequence[str], width: float) -> float:
     lines = sum(len(wrapped(note, width - 2 * _MARGIN)) for note in notes)
     return 0.24 + 0.47 + lines * LINE + 0.15
-
-
-def display_name(model: str) -> str:
-    """A model as a title names it: a folder by its own name, not by its path."""
-    path = model.replace("\\", "/").rstrip("/")
-    return path.rsplit("/", 1)[-1] if path.startswith(("/", ".", "~")) or ":/" in path else path
 
 
 def _size(maps: int) -> float:

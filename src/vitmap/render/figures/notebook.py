@@ -8,11 +8,11 @@ import numpy as np
 from PIL import Image
 
 from vitmap.maps.maps import AttentionMaps, Heatmap, PatchMap
+from vitmap.maps.names import display_name
 from vitmap.maps.scale import PERCENTILE, Scale, scale_of
 from vitmap.photo.read import Photo
 from vitmap.render.alarms import ALARM, alarm_notes, mark_of
 from vitmap.render.colormap import palette
-from vitmap.render.figures.heads import display_name
 from vitmap.render.page import LINE, QUIET, Page, dots, width_of, wrapped
 
 _SIDE, _MARGIN = 2.0, 0.2  # inches
