@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitmap import __version__
 from vitmap.errors import UsageError
-from vitmap.maps.maps import PatchMap, Prediction, Source
+from vitmap.maps.maps import Source
 from vitmap.maps.names import pinned
 from vitmap.maps.scale import PERCENTILE, Scale
 from vitmap.runs.record_file import Record, check, read, settings_of
@@ -68,35 +68,6 @@ def _scale(scale: Scale) -> dict[str, Any]:
     if scale.name == "good":
         return {"name": scale.name, "lower": scale.lower, "upper": scale.upper}
     return {"name": scale.name, "upper": scale.upper, "percentile": PERCENTILE}
-
-
-def describe(cell: PatchMap, threshold: float) -> dict[str, Any]:
-    """One map in numbers: what the terminal's table and run.json say of it."""
-    row, column = cell.peak
-    return {
-        "map": cell.label,
-        "layers": list(cell.layers),
-        "heads": list(cell.heads),
-        "prefix_mass": round(float(cell.prefix.sum()), 6),
-        "entropy_bits": round(cell.entropy, 4),
-        "peak_times_uniform": round(float(cell.uniform.max()), 4),
-        "peak_at_xy": list(cell.view.center(row, column)),
-        "mask_area": round(float(cell.keep_mass(threshold).mean()), 6),
-        "alarms": [
-            {"kind": alarm.kind, "share": round(alarm.share, 6), "limit": round(alarm.limit, 6)}
-            for alarm in cell.alarms
-        ],
-    }
-
-
-def describe_prediction(prediction: Prediction) -> dict[str, Any]:
-    """Labels with probabilities, and what the classifier saw."""
-    return {
-        "model": prediction.model,
-        "size_yx": list(prediction.size),
-        "same_forward_as_maps": prediction.shared,
-        "labels": [{"label": name, "probability": round(p, 6)} for name, p in prediction.labels],
-    }
 
 
 def read_record(path: Path) -> Replay:

@@ -19,10 +19,10 @@ from vitmap.commands.compare.summary import Agreement, agreements, bests
 from vitmap.formats.spreadsheet import Cell, write_sheet
 from vitmap.maps.agreement import by_chance
 from vitmap.maps.maps import Source
+from vitmap.maps.numbers import describe_prediction
 from vitmap.maps.scale import PERCENTILE
 from vitmap.render.figures.agreement import MOST, draw_agreement
 from vitmap.render.figures.compare import draw_compare
-from vitmap.runs.record import describe_prediction
 from vitmap.runs.staging import RECORD_FORMAT, staged
 
 _HEADER = [

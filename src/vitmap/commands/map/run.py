@@ -16,6 +16,7 @@ from vitmap.errors import InputError, ModelError, PictureError, VitmapError
 from vitmap.formats.original import write_model_input
 from vitmap.formats.tensors import read_maps, write_maps
 from vitmap.maps.maps import AttentionMaps, PatchMap, Prediction
+from vitmap.maps.numbers import describe, describe_prediction
 from vitmap.maps.scale import RunScale, Scale, scale_of
 from vitmap.maps.selection import select
 from vitmap.methods.attention import check_query
@@ -28,7 +29,7 @@ from vitmap.render.colormap import palette
 from vitmap.runs.jobs import Job, Outcome, failed, failure_of
 from vitmap.runs.keeping import keep_folder
 from vitmap.runs.loading import line_up
-from vitmap.runs.record import Replay, describe, describe_prediction, record_of
+from vitmap.runs.record import Replay, record_of
 from vitmap.runs.settings import Settings
 from vitmap.runs.staging import RUN, Stage, Stages, prepare, write_record
 
