@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from vitmap.errors import InputError, UsageError
+from vitmap.maps.stack import FLOOR, logs
 from vitmap.photo.read import Photo
 from vitmap.photo.view import View
 from vitmap.rank.answer import calibrate, left_out
@@ -14,7 +15,7 @@ from vitmap.rank.candidates import BRIGHTER, EITHER
 from vitmap.rank.row import score_of
 from vitmap.rank.threshold import _beta_quantile, alarm_of
 from vitmap.reference.registration import STILL, gray_of, place_of
-from vitmap.reference.statistics import FLOOR, HERE, PRIOR, Golden, Place, learn, logs, moved
+from vitmap.reference.statistics import HERE, PRIOR, Golden, Place, learn, moved
 
 SHAPE = (3, 5, 7)  # cells, rows and columns of patches
 PLACES = [HERE, Place(1.0, -2.0), Place(-0.4, 0.75), Place(0.0, 1.5), Place(2.0, 0.0), HERE]

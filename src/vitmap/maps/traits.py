@@ -1,6 +1,6 @@
 """Traits: what one picture's maps are like, cell by cell, without any label.
 
-A cell is a head, or the map averaged over a layer's heads, in the order of `heats.cells_of`. All
+A cell is a head, or the map averaged over a layer's heads, in the order of `stack.cells_of`. All
 but the mass on prefix tokens look at the patches alone, whose mass is brought to 1. A trait is NaN
 where it means nothing: no mass on patches, a map without any contrast, a grid that is all border.
 """
@@ -11,9 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32
 
 from vitmap.maps.maps import AttentionMaps
+from vitmap.maps.stack import cells_of, logs
 from vitmap.photo.view import View
-from vitmap.rank.stacked_maps import cells_of
-from vitmap.reference.statistics import logs
 
 _FLAT = 1e-6  # a map whose log varies less is flat: what is left is rounding
 

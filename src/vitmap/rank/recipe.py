@@ -16,6 +16,7 @@ from jaxtyping import Float32
 
 from vitmap.errors import InputError, ModelError, UsageError
 from vitmap.maps.maps import AttentionMaps, Source
+from vitmap.maps.stack import logs
 from vitmap.photo.read import Photo
 from vitmap.rank.candidates import EITHER, RAW, Candidate
 from vitmap.rank.finite import require_finite
@@ -23,7 +24,7 @@ from vitmap.rank.recipe_file import FILE, read, write
 from vitmap.rank.row import score_of
 from vitmap.rank.threshold import Alarm
 from vitmap.reference.registration import Gray, Placed, gray_of, place_of
-from vitmap.reference.statistics import HERE, Golden, logs
+from vitmap.reference.statistics import HERE, Golden
 
 Heat = Float32[np.ndarray, "gy gx"]
 

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from einops import rearrange
 from jaxtyping import Float32
 
 from vitmap.maps.maps import AttentionMaps
+from vitmap.maps.stack import cells_of, logs
 from vitmap.rank.candidates import Field
 from vitmap.rank.histogram import bins_of, signed_bins_of
 from vitmap.reference.patch_bank import centre_prior
-from vitmap.reference.statistics import HERE, Golden, Place, logs
+from vitmap.reference.statistics import HERE, Golden, Place
 
 Heats = Float32[np.ndarray, "stored patch"]
-
-
-def cells_of(maps: AttentionMaps) -> Float32[np.ndarray, "cell gy gx"]:
-    """Every head, then the mean, layer by layer, in multiples of uniform attention."""
-    mean = maps.values.mean(axis=1, keepdims=True)
-    both = np.concatenate([maps.values, mean], axis=1) * np.float32(maps.values[0, 0].size)
-    return rearrange(both, "layer head gy gx -> (layer head) gy gx")
 
 
 def heats_of(

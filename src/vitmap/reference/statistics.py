@@ -16,7 +16,6 @@ from jaxtyping import Bool, Float, Float32
 from vitmap.errors import InputError
 
 FEWEST = 4
-FLOOR = 0.01  # multiples of uniform attention: what is dimmer counts as this
 PRIOR = 4.0  # a patch's variance is drawn to its cell's mean variance as by so many pictures more
 
 Maps = Float32[np.ndarray, "cell gy gx"]
@@ -31,11 +30,6 @@ class Place:
 
 
 HERE = Place()
-
-
-def logs(uniform: Float32[np.ndarray, "cell gy gx"]) -> Maps:
-    """Log attention of maps in multiples of uniform, floored at 0.01."""
-    return np.log(np.maximum(uniform, np.float32(FLOOR)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,9 +21,10 @@ from parts import SIZE, mvtec, part, write
 from vitmap.commands import main
 from vitmap.commands.rank import report as rank_report
 from vitmap.files.checked import seal
+from vitmap.maps.stack import logs
 from vitmap.rank.candidates import EITHER
 from vitmap.rank.recipe import read_recipe, write_recipe
-from vitmap.reference.statistics import HERE, learn, logs
+from vitmap.reference.statistics import HERE, learn
 
 
 @pytest.fixture

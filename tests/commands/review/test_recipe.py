@@ -14,10 +14,11 @@ from PIL import Image
 
 import vitmap
 from command import Command, Said, command
+from vitmap.maps.stack import logs
 from vitmap.rank.candidates import BRIGHTER, RAW
 from vitmap.rank.recipe import Recipe, read_recipe, write_recipe
 from vitmap.rank.threshold import Alarm
-from vitmap.reference.statistics import Golden, logs
+from vitmap.reference.statistics import Golden
 
 NAMES = ["a.png", "b.png", "c.png", "d.png"]
 

@@ -19,18 +19,19 @@ from vitmap.errors import InputError, VitmapError
 from vitmap.files.place import inside
 from vitmap.maps.maps import AttentionMaps
 from vitmap.maps.query import Query
+from vitmap.maps.stack import cells_of, logs
 from vitmap.methods.tokens import attend_with_features
 from vitmap.models.backbone import Backbone
 from vitmap.photo.read import Photo, read_photo
 from vitmap.rank.candidates import Field
 from vitmap.rank.coverage import truth_of
 from vitmap.rank.finite import require_finite
-from vitmap.rank.row import Row, Truth, measure
-from vitmap.rank.row_file import check_row, write_row
-from vitmap.rank.stacked_maps import cells_of, heats_of, stored_bins
+from vitmap.rank.row import Row, Truth, measure, write_row
+from vitmap.rank.row_file import check_row
+from vitmap.rank.stacked_maps import heats_of, stored_bins
 from vitmap.reference.patch_bank import Bank, bank_of, own_distances
 from vitmap.reference.registration import Gray, Placed, gray_of, place_of
-from vitmap.reference.statistics import HERE, Golden, Place, check_count, learn, logs
+from vitmap.reference.statistics import HERE, Golden, Place, check_count, learn
 from vitmap.runs.jobs import failure_of
 
 FORMAT = 1  # of the rows: kept ones of another are measured again

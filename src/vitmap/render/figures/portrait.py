@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from einops import rearrange
 from jaxtyping import Float
 from PIL import Image
 
 from vitmap.maps.maps import AttentionMaps
 from vitmap.maps.scale import PERCENTILE, Scale
+from vitmap.maps.stack import cells_of
 from vitmap.render.caveat import CAVEAT
 from vitmap.render.colormap import palette
 from vitmap.render.figures.cell_tables import (
@@ -157,8 +159,8 @@ def _thumbnails(
 
 
 def _uniform(maps: AttentionMaps) -> Float[np.ndarray, "layer column gy gx"]:
-    mean = maps.values.mean(axis=1, keepdims=True)
-    return np.concatenate([maps.values, mean], axis=1) * np.float32(maps.values[0, 0].size)
+    layers = len(maps.layers)
+    return rearrange(cells_of(maps), "(layer column) gy gx -> layer column gy gx", layer=layers)
 
 
 def _small(
