@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 from PIL import Image, ImageDraw
 
-from vitmap.render.figures.examples import outline
 from vitmap.render.fonts import runs
+from vitmap.render.outline import outline
 from vitmap.render.page import DPI, fitted
 
 _POINTS = 6.5

@@ -9,9 +9,10 @@ from PIL import Image
 from vitmap.maps.scale import Scale
 from vitmap.photo.view import View
 from vitmap.render.colormap import DEFAULT, palette
-from vitmap.render.figures.examples import Column, Example, ExampleSheet, draw_examples, outline
+from vitmap.render.figures.examples import Column, Example, ExampleSheet, draw_examples
 from vitmap.render.figures.ranking import Line, RankingSheet, Table, draw_ranking
 from vitmap.render.figures.recipe import Judged, draw_judged
+from vitmap.render.outline import outline
 from vitmap.render.page import DPI
 
 LONG = "some-organisation/a-very-long-name-of-a-model-or-a-part-000123456789 " * 6

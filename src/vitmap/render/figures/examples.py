@@ -13,11 +13,11 @@ from vitmap.maps.scale import Scale
 from vitmap.photo.view import View
 from vitmap.render.caveat import CAVEAT
 from vitmap.render.colormap import DEFAULT, palette
+from vitmap.render.outline import outline
 from vitmap.render.page import INK, LINE, QUIET, Page, dots, fitted, wrapped
 
 _MARGIN, _GAP, _HEADER, _CAPTION = 0.35, 0.16, 1.05, 0.55  # inches
 _AREA = 3.6  # square inches of one panel
-_LINES = ((1, 255), (2, 0))  # grown by so many dots: a white line, a black one around it
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,28 +119,6 @@ def _legend(page: Page, x: float, y: float, column: Column, wide: float, colorma
     page.text(x, y + 0.24, f"{low:.3g}", size=7)
     page.text(x + bar, y + 0.24, f"{high:.3g}", size=7, align="right")
     page.text(x, y + 0.37, fitted(column.unit, wide, 7), size=7, color=QUIET)
-
-
-def outline(
-    mask: Bool[np.ndarray, "y x"], shape: tuple[int, int]
-) -> list[tuple[Bool[np.ndarray, "height width"], int]]:
-    """Lines around the defect on the drawn size, with their gray: to be seen on any colour.
-
-    Even a defect of one pixel has them.
-    """
-    height, width = mask.shape
-    y, x = np.nonzero(mask)
-    small = np.zeros(shape, dtype=bool)
-    small[y * shape[0] // height, x * shape[1] // width] = True
-    small = _grown(small, 2)
-    return [(_grown(small, steps) & ~_grown(small, steps - 1), gray) for steps, gray in _LINES]
-
-
-def _grown(mask: Bool[np.ndarray, "y x"], steps: int) -> Bool[np.ndarray, "y x"]:
-    for _ in range(steps):
-        wide = np.pad(mask, 1)
-        mask = mask | wide[:-2, 1:-1] | wide[2:, 1:-1] | wide[1:-1, :-2] | wide[1:-1, 2:]
-    return mask
 
 
 def _marked(
