@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitmap.commands.compare.options import parser_of
-from vitmap.commands.map.command import parse
+from vitmap.commands.terminal.arguments import parse
 from vitmap.commands.terminal.console import complain, say
 from vitmap.commands.terminal.options import patient, recorded
 from vitmap.commands.terminal.progress import Progress

@@ -10,7 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitmap.commands.map.command import parse
+from vitmap.commands.terminal.arguments import parse
 from vitmap.commands.terminal.console import complain, say
 from vitmap.commands.terminal.options import Parser, add_wait, number, patient, recorded
 from vitmap.errors import InputError, UsageError

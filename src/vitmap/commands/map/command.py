@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import traceback
 from collections.abc import Sequence
 from contextlib import closing
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitmap.commands.map.summary import as_json, as_text
+from vitmap.commands.terminal.arguments import parse
 from vitmap.commands.terminal.console import complain
 from vitmap.commands.terminal.options import parser_of, patient, recorded
 from vitmap.commands.terminal.progress import Progress
@@ -56,15 +56,6 @@ def _require_alone(options: argparse.Namespace) -> None:
                 f"--replay takes its pictures and settings from the record: leave out {what}, "
                 "or run it anew without --replay."
             )
-
-
-def parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
-    """Options and pictures in any order, `--layer -3:` and names that begin with a dash too."""
-    arguments = list(arguments)
-    end = arguments.index("--") if "--" in arguments else len(arguments)
-    options = parser.parse_intermixed_args(_glue(arguments[:end]))
-    options.images = [*options.images, *arguments[end + 1 :]]  # after `--` also `-1.png` is a name
-    return options
 
 
 def _run(options: argparse.Namespace, command: Sequence[str]) -> int:
@@ -155,14 +146,3 @@ def _say_undrawable(outcome: Outcome) -> None:
             f"{outcome.path}: no installed font can draw {signs}: the figure shows question marks. "
             "Install one, or name one with --font FILE."
         )
-
-
-def _glue(arguments: Sequence[str]) -> list[str]:
-    """`--layer -3:` as `--layer=-3:`, which argparse would take for a flag."""
-    glued: list[str] = []
-    for argument in arguments:
-        if glued and glued[-1] in ("--layer", "--head") and re.match(r"-\d", argument):
-            glued[-1] += f"={argument}"
-        else:
-            glued.append(argument)
-    return glued

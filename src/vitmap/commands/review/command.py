@@ -11,8 +11,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vitmap.commands.map.command import parse
 from vitmap.commands.review.options import parser_of
+from vitmap.commands.terminal.arguments import parse
 from vitmap.commands.terminal.console import complain, say
 from vitmap.commands.terminal.options import patient, recorded
 from vitmap.commands.terminal.progress import Progress
