@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from vitmap.commands.map.recipe_settings import as_made
-from vitmap.commands.review.settings import ReviewSettings
 from vitmap.inspection.reading import Heat, Terms
 from vitmap.maps.maps import AttentionMaps
 from vitmap.maps.regions import Cut
@@ -65,8 +63,3 @@ class RecipeReading:
     def about(self) -> dict[str, Any]:
         """The recipe, by its digest."""
         return {"recipe": self.digest, "label": self.recipe.label}
-
-
-def as_the_recipe_has_it(settings: ReviewSettings, recipe: Recipe) -> ReviewSettings:
-    """The recipe's model, size, fit, query, precision, layer and head."""
-    return replace(settings, **as_made(recipe, settings.model))

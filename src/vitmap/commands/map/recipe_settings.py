@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from vitmap.errors import UsageError
-from vitmap.maps.names import pinned
-from vitmap.rank.recipe import Recipe, conflicts, read_recipe
-from vitmap.rank.recipe import recipe_file as recipe_file
+from vitmap.rank.recipe import conflicts, read_recipe, recipe_file
+from vitmap.rank.recipe_options import as_made
 from vitmap.runs.settings import Settings
 
 _ITS_OWN = ("reduce", "scale", "at")
@@ -36,8 +35,3 @@ def by_recipe(settings: Settings, given: Mapping[str, Any]) -> Settings:
         classify=settings.classify and settings.classifier is not None,
         reduce="heads" if recipe.head is None else "none",
     )
-
-
-def as_made(recipe: Recipe, model: str | None) -> dict[str, Any]:
-    """The recipe's model (or the one that was named), size, fit, query, precision, layer, head."""
-    return {"model": model or pinned(recipe.model, recipe.revision), **recipe.options}

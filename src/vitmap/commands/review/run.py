@@ -7,7 +7,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from vitmap.commands.map.recipe_settings import recipe_file
 from vitmap.commands.review.files import State, aside, room_for, thumbnail
 from vitmap.commands.review.lot import Lot, Member, sha256_of
 from vitmap.commands.review.outcomes import Drawing, draw_waiting, failure, failures
@@ -16,7 +15,7 @@ from vitmap.commands.review.plan import About
 from vitmap.commands.review.settings import EXPORTS, ReviewSettings
 from vitmap.formats.tensors import write_maps
 from vitmap.inspection.reading import HeadReading, Reading
-from vitmap.inspection.recipe_reading import RecipeReading, as_the_recipe_has_it
+from vitmap.inspection.recipe_reading import RecipeReading
 from vitmap.maps.maps import AttentionMaps
 from vitmap.maps.selection import select
 from vitmap.methods.attention import check_query, look
@@ -24,7 +23,8 @@ from vitmap.models.backbone import Backbone
 from vitmap.models.load import load, load_default
 from vitmap.photo.read import Photo, read_photo
 from vitmap.rank.finite import require_finite
-from vitmap.rank.recipe import Recipe, read_recipe
+from vitmap.rank.recipe import Recipe, read_recipe, recipe_file
+from vitmap.rank.recipe_options import as_made
 from vitmap.runs.jobs import Outcome
 from vitmap.runs.overlap import Behind, ahead
 
@@ -41,7 +41,7 @@ class Review:
         settings.check()
         recipe = read_recipe(settings.recipe) if settings.recipe else None
         if recipe is not None:
-            settings = as_the_recipe_has_it(settings, recipe)
+            settings = replace(settings, **as_made(recipe, settings.model))
         self.settings, self.lot = settings, lot
         self.room = room_for(len(lot.members))  # many pictures have smaller thumbnails
         if settings.model is None:
