@@ -51,6 +51,11 @@ def attend_with_features(
     return maps, patches.float().cpu().numpy()
 
 
+def torch_product(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """A matrix product by the threads that the model uses."""
+    return (torch.from_numpy(first) @ torch.from_numpy(second)).numpy()
+
+
 def _tensor(output: Tensor | Sequence[Any]) -> Tensor:
     """A layer's tokens; some layers return them first of several things."""
     return output if isinstance(output, torch.Tensor) else output[0]

@@ -28,3 +28,8 @@ def with_facts(source: Source, network: nn.Module, *libraries: str) -> Source:
         )
     versions = {library: version(library) for library in ("torch", *libraries)}
     return replace(source, precision=precision, device=str(first.device), versions=versions)
+
+
+def width_of(layer: nn.Module) -> int:
+    """The numbers of a token: what the layer's first linear module reads, however it is called."""
+    return next(m for m in layer.modules() if isinstance(m, nn.Linear)).in_features

@@ -16,15 +16,16 @@ from PIL import Image
 
 import tiny
 from drawn import maps_of, stands_in
-from vitmap.commands.rank.portrait import Portrait, look_twice, portray
+from vitmap.commands.rank.portrait import Portrait, portray
 from vitmap.commands.rank.portrait_report import cells, headline, write_portrait
 from vitmap.commands.rank.portrait_told import tell_portrait
-from vitmap.commands.rank.run import RankSettings, load_model, seeing_of
+from vitmap.commands.rank.run import RankSettings, load_model
 from vitmap.datasets import Dataset, Sample
 from vitmap.errors import InputError, VitmapError
 from vitmap.maps import traits
 from vitmap.maps.maps import AttentionMaps, Source
 from vitmap.maps.query import Query
+from vitmap.methods.mirror import look_twice
 from vitmap.photo.read import read_photo
 from vitmap.photo.view import View
 from vitmap.rank.portrait import TRAITS, Summary, sameness, sketch, summarize
@@ -263,7 +264,8 @@ def test_both_maps_come_from_the_models_own_rows(planted: Path, draw: Callable[.
     settings = RankSettings(model=str(planted), size=16, device="cpu")
     model, _ = load_model(settings)
     photo = read_photo(draw("a.png", 16, 24))
-    maps, back = look_twice(seeing_of(settings, model), photo)
+    view = model.view(photo.size, 16)
+    maps, back = look_twice(model, photo, view, None)
     again = vitmap.attend(model, photo, "all", size=16)
     flipped = read_photo(np.ascontiguousarray(photo.pixels[:, ::-1]))
     np.testing.assert_allclose(maps.values, again.values, atol=1e-6)

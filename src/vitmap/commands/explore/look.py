@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import torch
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
 from PIL import Image
@@ -20,6 +19,7 @@ from vitmap.maps.selection import select
 from vitmap.methods.attention import look
 from vitmap.methods.operands import attend_with_operands
 from vitmap.models.backbone import Backbone
+from vitmap.models.facts import width_of
 from vitmap.photo.read import Photo
 from vitmap.photo.view import View
 
@@ -47,9 +47,7 @@ def plan_of(
 
 def stack_of(model: Backbone) -> Stack:
     """What decides how large a page of this model is."""
-    # The first linear layer of a block reads its tokens, however a library calls it.
-    linear = (m for m in model.layers[0].modules() if isinstance(m, torch.nn.Linear))
-    width = next(linear).in_features
+    width = width_of(model.layers[0])
     return Stack(model.depth, model.heads, width // model.heads, len(model.prefix), model.patch)
 
 

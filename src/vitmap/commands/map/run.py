@@ -8,8 +8,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from vitmap.commands.map.files import write_files
 from vitmap.commands.map.recipe_files import describe_judgement, judge, write_judgement
 from vitmap.errors import InputError, ModelError, PictureError, VitmapError
@@ -161,25 +159,19 @@ class Run:
         model, settings = self.lineup.maps, self.settings
         view = model.view(photo.size, settings.size, settings.fit)
         pixels = model.pixels(photo, view)
-        maps, prediction = self._look(photo, view, pixels)
+        maps, prediction = see(
+            model, self.lineup.classifier, photo, view, pixels, settings.layer, settings.query
+        )
         with stage.opened():
             write_maps(stage.folder / "maps.safetensors", maps)
             if settings.at == "model":
                 write_model_input(stage.folder / "img.png", pixels[0].float().cpu().numpy())
         held = (photo, maps)
-        return _Shot(job, stage, prediction, view, photo.notes, photo.digest, held)
+        label = prediction or self._no_label()
+        return _Shot(job, stage, label, view, photo.notes, photo.digest, held)
 
-    def _look(
-        self, photo: Photo, view: View, pixels: torch.Tensor
-    ) -> tuple[AttentionMaps, Prediction | str]:
-        """The maps, and the label or why there is none."""
-        models, asked = self.lineup, self.settings
-        maps, prediction = see(
-            models.maps, models.classifier, photo, view, pixels, asked.layer, asked.query
-        )
-        if prediction is None:
-            return maps, "no classifier in reach" if asked.classify else "label not asked for"
-        return maps, prediction
+    def _no_label(self) -> str:
+        return "no classifier in reach" if self.settings.classify else "label not asked for"
 
     def _cells(self, maps: AttentionMaps) -> list[PatchMap]:
         rows = maps.cells(self.settings.head, self.settings.reduce)

@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from safetensors.numpy import load_file, save_file
 
@@ -20,7 +19,7 @@ from vitmap.datasets import Dataset
 from vitmap.errors import InputError, ModelError, VitmapError
 from vitmap.maps.maps import AttentionMaps
 from vitmap.maps.traits import pattern
-from vitmap.methods.attention import look
+from vitmap.methods.mirror import look_twice
 from vitmap.models.backbone import Backbone
 from vitmap.photo.read import Photo, read_photo
 from vitmap.rank.portrait import Sketch, Summary, sameness, sketch, summarize
@@ -89,7 +88,9 @@ class _Sitting:
             photo = read_photo(path)
             if photo.digest in (known.digest for known in self.sketches):
                 raise InputError(f"{path}: the same picture as another one.")
-            maps, mirrored = look_twice(self.seeing, photo)
+            model = self.seeing.model
+            view = model.view(photo.size, self.seeing.size, self.seeing.fit)
+            maps, mirrored = look_twice(model, photo, view, self.seeing.query)
             found = sketch(photo.digest, maps, mirrored)
             save_file({"pattern": pattern(maps)}, _place(self.folder, photo.digest))
         except Exception as error:
@@ -100,19 +101,6 @@ class _Sitting:
         self.sketches.append(found)
         self.example = self.example or (photo, maps)
         self.records.append({**entry, "sha256": photo.digest, "status": "done"})
-
-
-def look_twice(seeing: Seeing, photo: Photo) -> tuple[AttentionMaps, AttentionMaps]:
-    """The maps of a photo and of its mirror image, from one forward.
-
-    What is mirrored is the model's own input: a photo that was mirrored first would be resized
-    otherwise by a hair.
-    """
-    view = seeing.model.view(photo.size, seeing.size, seeing.fit)
-    pixels = seeing.model.pixels(photo, view)
-    both = torch.cat([pixels, pixels.flip(-1)])
-    ((maps,), (mirrored,)), _ = look(seeing.model, [(photo, view)] * 2, both, "all", [seeing.query])
-    return maps, mirrored
 
 
 class _Patterns(Sequence[Any]):

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 from jaxtyping import Bool
 
 from vitmap.commands.rank.kept import Logs, remove_partials, write_logs, write_whole
@@ -20,7 +19,7 @@ from vitmap.files.place import inside
 from vitmap.maps.maps import AttentionMaps
 from vitmap.maps.query import Query
 from vitmap.maps.stack import cells_of, logs
-from vitmap.methods.tokens import attend_with_features
+from vitmap.methods.tokens import attend_with_features, torch_product
 from vitmap.models.backbone import Backbone
 from vitmap.photo.read import Photo, read_photo
 from vitmap.rank.candidates import Field
@@ -257,11 +256,6 @@ class Rows:
         self.records.append(
             {"path": str(path.absolute()), "status": "failed", "error": str(failure)}
         )
-
-
-def torch_product(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """A matrix product by the threads that the model uses."""
-    return (torch.from_numpy(first) @ torch.from_numpy(second)).numpy()
 
 
 def _has_truth(sample: Sample) -> bool:
