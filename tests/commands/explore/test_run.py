@@ -16,10 +16,10 @@ import vitmap as api
 from command import Said, command, left_in, record_of
 from eager import backbone_of, photo_of
 from vitmap.commands.explore.look import stack_of
+from vitmap.commands.explore.packed import pack
 from vitmap.commands.explore.plan import LIMIT, Stack, estimate, plan, spread
 from vitmap.commands.explore.rows import pack_checked
 from vitmap.errors import CaptureError
-from vitmap.formats.packed import pack
 from vitmap.maps.operands import Operands
 from vitmap.methods.operands import attend_with_operands
 from vitmap.photo.read import read_photo

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from vitmap.formats.packed import PackedLayer
+from vitmap.commands.explore.packed import PackedLayer
 from vitmap.maps.query import Query
 from vitmap.maps.scale import MEANINGS as SCALES
 from vitmap.maps.scale import PERCENTILE

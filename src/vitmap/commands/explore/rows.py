@@ -8,8 +8,8 @@ import numpy as np
 from einops import rearrange
 from jaxtyping import Float32
 
+from vitmap.commands.explore.packed import HALF, LIMIT, SINGLE, PackedLayer, pack
 from vitmap.errors import CaptureError
-from vitmap.formats.packed import HALF, LIMIT, SINGLE, PackedLayer, pack
 from vitmap.maps.maps import AttentionMaps
 from vitmap.maps.operands import Operands
 from vitmap.methods.exactness import worst_difference
