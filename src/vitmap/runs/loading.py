@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from vitmap.errors import ModelUnavailable
+from vitmap.errors import ModelError, ModelUnavailable
 from vitmap.models.backbone import Backbone
 from vitmap.models.load import CLASSIFIER, load, load_default, require_classifier
 from vitmap.runs.settings import Settings
@@ -23,6 +23,15 @@ class Lineup:
     def one_model(self) -> bool:
         """Whether the label and the maps come from the same model."""
         return self.classifier is self.maps
+
+    def require(self, digests: tuple[str | None, str | None]) -> None:
+        """Raises ModelError for weights other than the recorded ones (maps, classifier)."""
+        for model, digest in zip((self.maps, self.classifier), digests, strict=True):
+            if model is not None and model.source.digest != digest:
+                raise ModelError(
+                    f"{model.name}: not the weights of the recorded run (their sha256 is another): "
+                    "run it anew without --replay."
+                )
 
 
 def line_up(settings: Settings) -> Lineup:

@@ -10,16 +10,15 @@ from typing import Any
 
 from vitmap.commands.map.files import write_files
 from vitmap.commands.map.recipe_files import describe_judgement, judge, write_judgement
-from vitmap.errors import InputError, ModelError, PictureError, VitmapError
+from vitmap.errors import InputError, PictureError, VitmapError
 from vitmap.formats.original import write_model_input
 from vitmap.formats.tensors import read_maps, write_maps
-from vitmap.maps.maps import AttentionMaps, PatchMap, Prediction
+from vitmap.maps.maps import AttentionMaps, PatchMap, Prediction, Source
 from vitmap.maps.numbers import describe, describe_prediction
 from vitmap.maps.scale import RunScale, Scale, scale_of
 from vitmap.maps.selection import select
 from vitmap.methods.attention import check_query
 from vitmap.methods.seeing import see
-from vitmap.models.backbone import Backbone
 from vitmap.photo.read import Photo, read_photo
 from vitmap.photo.view import View
 from vitmap.rank.recipe import Recipe, read_recipe
@@ -67,9 +66,8 @@ class Run:
         self.lineup = line_up(replay.loading if replay else settings)
         if replay is not None:
             self.lineup = replace(self.lineup, remarks=replay.remarks)
-            _same_weights(self.lineup.maps, replay.digests[0])
-            _same_weights(self.lineup.classifier, replay.digests[1])
-        self._about_recipe = _about_recipe(settings, self.recipe, self.lineup.maps, replay)
+            self.lineup.require(replay.digests)
+        self._about_recipe = _about_recipe(settings, self.recipe, self.lineup.maps.source, replay)
         select(settings.layer, self.lineup.maps.depth, "layer")
         select(settings.head, self.lineup.maps.heads, "head")
         check_query(self.lineup.maps, settings.query, settings.layer)
@@ -219,12 +217,12 @@ class Run:
 
 
 def _about_recipe(
-    settings: Settings, recipe: Recipe | None, model: Backbone, replay: Replay | None
+    settings: Settings, recipe: Recipe | None, source: Source, replay: Replay | None
 ) -> dict[str, Any] | None:
     """What run.json says of the recipe; raises where it is not for this model or this record."""
     if recipe is None or settings.recipe is None:
         return None
-    recipe.require(model.source)
+    recipe.require(source)
     path = Path(settings.recipe)
     digest = sha256(path.read_bytes()).hexdigest()
     if replay is not None and replay.recipe not in (None, digest):
@@ -233,11 +231,3 @@ def _about_recipe(
             "run it anew without --replay."
         )
     return {"path": str(path), "sha256": digest, "label": recipe.label}
-
-
-def _same_weights(model: Backbone | None, digest: str | None) -> None:
-    if model is not None and model.source.digest != digest:
-        raise ModelError(
-            f"{model.name}: not the weights of the recorded run (their sha256 is another): "
-            "run it anew without --replay."
-        )
