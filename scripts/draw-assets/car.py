@@ -47,8 +47,13 @@ def surface(points: Points, direction: Points) -> Colours:
     cover(sideways * on_flank(SEAL, points), (0.008, 0.008, 0.009), 0.06)
     cover(sideways * on_flank(GLASS, points), (0.030, 0.037, 0.038), 0.11)
     cover(sideways * on_flank(GLASS, points) * on_flank(SEATS, points), (0.008,) * 3, 0.10)
-    screen = on_shell * step(0.40, 0.50, np.abs(normal[0])) * step(0.985, 1.0, z)
-    screen = screen * step(1.405, 1.39, z) * step(0.0, -0.02, np.abs(y) + 0.42 * (z - 1) - 0.70)
+    screen = (
+        on_shell
+        * step(0.40, 0.50, np.abs(normal[0]))
+        * step(0.985, 1.0, z)
+        * step(1.405, 1.39, z)
+        * step(0.0, -0.02, np.abs(y) + 0.42 * (z - 1) - 0.70)
+    )
     cover(screen, (0.030, 0.036, 0.038), 0.10)
     cover(sideways * on_flank(GAPS, points) * (1 - on_flank(SEAL, points)), (0.006,) * 3, 0.0)
     cover(sideways * on_flank(HANDLES, points), (0.20, 0.20, 0.21), 0.35)
@@ -62,8 +67,9 @@ def surface(points: Points, direction: Points) -> Colours:
     cover(corner * on_flank(BULBS, points), (0.62, 0.63, 0.62), 0.30)
     cover(corner * on_flank(TAIL, points), (0.085, 0.002, 0.004), 0.14)
     cover(corner * on_flank(STOP, points), (0.55, 0.02, 0.02), 0.14)
-    well = on_shell & (np.abs(y) < 0.76) & (z < 0.72)
-    well = well & (np.abs(normal[1]) < 0.6) & (np.abs(x) < 1.72)
+    well = (
+        on_shell & (np.abs(y) < 0.76) & (z < 0.72) & (np.abs(normal[1]) < 0.6) & (np.abs(x) < 1.72)
+    )
     cover(well.astype(np.float32), (0.006,) * 3, 0.0)
 
     along, up, out = wheel_frame(points)

@@ -35,16 +35,8 @@ def serving(models: dict[str, Path]) -> Iterator[tuple[str, list[str]]]:
             asked.append(f"{self.command} {path}")
             if path == "/":
                 return self._send(b"a hub", body)
-            for repo, folder in models.items():
-                if path.startswith(f"/api/models/{repo}"):
-                    return self._send(json.dumps(_info(repo, folder, path)).encode(), body)
-                start = f"/{repo}/resolve/"
-                if path.startswith(start):
-                    name = path[len(start) :].split("/", 1)[1]
-                    if (folder / name).is_file():
-                        return self._send((folder / name).read_bytes(), body)
-                    return self._missing("EntryNotFound")
-            return self._missing("RepoNotFound")
+            content = _content(models, path)
+            return self._missing(content) if isinstance(content, str) else self._send(content, body)
 
         def _send(self, content: bytes, body: bool) -> None:
             self.send_response(200)
@@ -70,6 +62,18 @@ def serving(models: dict[str, Path]) -> Iterator[tuple[str, list[str]]]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def _content(models: dict[str, Path], path: str) -> bytes | str:
+    """What lies at an address, or the code of the error that the hub sends instead."""
+    for repo, folder in models.items():
+        if path.startswith(f"/api/models/{repo}"):
+            return json.dumps(_info(repo, folder, path)).encode()
+        start = f"/{repo}/resolve/"
+        if path.startswith(start):
+            file = folder / path[len(start) :].split("/", 1)[1]
+            return file.read_bytes() if file.is_file() else "EntryNotFound"
+    return "RepoNotFound"
 
 
 def _info(repo: str, folder: Path, path: str) -> object:

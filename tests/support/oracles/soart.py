@@ -46,6 +46,16 @@ def small_channels(pixels, size: int, color: str, white: float) -> list[list[lis
     return [[[v * white / 255 for v in row] for row in channel] for channel in channels]
 
 
+def total_under(mask, channel, top: int, left: int) -> float:
+    """The sum of the pixels that a kernel keeps, row by row."""
+    total = 0.0
+    for r, line in enumerate(mask):
+        for c, kept in enumerate(line):
+            if kept:
+                total += channel[top + r][left + c]
+    return total
+
+
 def vectors_of(channels, k: int, grid: tuple[int, int], color: str, decimals=None):
     """One vector a column: patch, channel, kernel; `rgb-split` has the channels outermost."""
     size = len(channels[0])
@@ -62,11 +72,7 @@ def vectors_of(channels, k: int, grid: tuple[int, int], color: str, decimals=Non
                     for pc in range(gc * wide, (gc + 1) * wide):
                         for channel in group:
                             for mask in masks:
-                                total = 0.0
-                                for r in range(k):
-                                    for c in range(k):
-                                        if mask[r][c]:
-                                            total += channel[pr * k + r][pc * k + c]
+                                total = total_under(mask, channel, pr * k, pc * k)
                                 vector.append(
                                     total if decimals is None else rounded(total, decimals)
                                 )
