@@ -1,104 +1,117 @@
-"""The architecture, read from the syntax trees: imports only go down, heavy ones stay at home."""
+"""The house, read from the syntax trees: which room imports which, and what stays at home."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 from syntax import FILES, SOURCE, imports
 
-# From the top down; columns of one layer do not import each other.
-LAYERS = [
-    [{"cli"}],
-    [{"run", "report"}],
-    [
-        {"models", "capture", "rows", "bf16", "methods"},
-        {"rank"},
-        {"soart"},
-        {"render", "regions", "export"},
-    ],
-    [
-        {"alignment", "components", "dataset", "errors", "files", "folders", "geometry", "images"}
-        | {"maps"}
-        | {"mass", "operands", "query", "registry", "selection", "sinks"}
-    ],
-]
-PLACE = {
-    name: (level, column)
-    for level, columns in enumerate(LAYERS)
-    for column, names in enumerate(columns)
-    for name in names
+# A room is a folder that holds files. What lies beside the rooms (errors, registry) is for all.
+BELOW = {
+    "files": "",
+    "photo": "files",
+    "maps": "photo",
+    "datasets": "photo files",
+    "models": "maps photo files",
+    "reference": "maps photo files",
+    "methods": "models reference maps photo",
+    "rank": "reference maps photo files",
+    "soart": "maps photo files",
+    "inspection": "rank methods maps photo files",
+    "formats": "inspection datasets maps photo files",
+    "render": "maps",
+    "render/figures": "render maps photo",
+    "runs": "models maps photo files",
+    "commands/terminal": "runs files",
 }
-MODEL_LIBRARIES = {"torch", "torchvision", "transformers", "huggingface_hub", "timm"}
-WITH_MODELS = {"models", "capture", "rows", "bf16", "methods"}
-RANK = {"rank.py", "rank_figures.py", "rank_portrait.py", "rank_rows.py"}
-EXPLORE = {"explore.py", "explore_look.py", "explore_rows.py"}
-RUNS_MODELS = {"run/local.py", *(f"run/{name}" for name in RANK | EXPLORE)}
-
-
-def part(dotted: str) -> str | None:
-    """The part of vitmap that an import names."""
-    pieces = dotted.split(".")
-    if pieces[0] != "vitmap" or len(pieces) < 2 or pieces[1] not in PLACE:
-        return None
-    return pieces[1]
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
-def test_imports_only_go_down(path: Path) -> None:
-    own = path.relative_to(SOURCE).parts[0].removesuffix(".py")
-    if own in ("__init__", "__main__"):
-        return
-    assert own in PLACE, f"{own} has no layer: add it to LAYERS"
-    for dotted in imports(path):
-        other = part(dotted)
-        if other is None or other == own:
-            continue
-        (level, column), (below, beside) = PLACE[own], PLACE[other]
-        allowed = below > level or (below == level and (beside == column))
-        assert allowed, f"{path.name} imports {dotted}, which is not below it"
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
-def test_what_needs_no_torch_imports_none(path: Path) -> None:
-    relative = path.relative_to(SOURCE).as_posix()
-    if relative.split("/")[0].removesuffix(".py") in WITH_MODELS or relative in RUNS_MODELS:
-        return
-    heavy = {dotted.split(".")[0] for dotted in imports(path)} & MODEL_LIBRARIES
-    assert not heavy
-
-
+OF_COMMANDS = set(BELOW)  # a command may import all of these, and never another command
+MOST = 85  # arrows between rooms
 HOMES = {
-    "transformers": {"models/hf.py"},
-    "timm": {"models/timm.py", "models/timm_plain.py"},
-    "torchvision": {"models/torchvision.py"},
-    "huggingface_hub": {"models/hub.py"},
+    "torch": {"models", "methods"},
+    "onnxruntime": {"models"},
+    "transformers": {"models"},
+    "timm": {"models"},
+    "torchvision": {"models"},
+    "huggingface_hub": {"models"},
+    "openpyxl": {"formats"},
+    "sklearn": {"soart"},
 }
+
+
+def room_of(path: Path) -> str:
+    """The folder of a file, as `render/figures`; empty for what lies beside the rooms."""
+    return path.relative_to(SOURCE).parent.as_posix().removeprefix(".")
+
+
+ROOMS = {room_of(path) for path in FILES} - {""}
+
+
+def home_of(dotted: str) -> str:
+    """The room that an import of vitmap leads to; empty for what lies beside the rooms."""
+    folder = SOURCE
+    for piece in dotted.split(".")[1:]:
+        if not (folder / piece / "__init__.py").is_file():
+            break
+        folder /= piece
+    return folder.relative_to(SOURCE).as_posix().removeprefix(".")
+
+
+def arrows(path: Path) -> Iterator[tuple[str, str]]:
+    """Every import of another room, with the room."""
+    for dotted in imports(path):
+        room = home_of(dotted)
+        if dotted.split(".")[0] == "vitmap" and room not in ("", room_of(path)):
+            yield dotted, room
+
+
+GRAPH = {
+    room: {to for path in FILES if room_of(path) == room for _, to in arrows(path)}
+    for room in ROOMS
+}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_a_room_imports_only_rooms_below_it(path: Path) -> None:
+    room = room_of(path)
+    if room == "" and path.stem.startswith("__"):
+        return  # the public names, and the command
+    if room.split("/")[0] == "commands" and room not in BELOW:
+        below = OF_COMMANDS
+    else:
+        assert room in {"", *BELOW}, f"{room} has no line in BELOW"
+        below = set(BELOW.get(room, "").split())
+    for dotted, other in arrows(path):
+        assert other in below, f"{path.relative_to(SOURCE)} imports {dotted}: not below {room}"
+
+
+def test_no_rooms_import_each_other_in_a_circle() -> None:
+    TopologicalSorter(GRAPH).prepare()  # raises CycleError
+    TopologicalSorter({room: set(below.split()) for room, below in BELOW.items()}).prepare()
+
+
+def test_the_rooms_hang_together_by_few_arrows() -> None:
+    found = sorted(f"{room} → {other}" for room, others in GRAPH.items() for other in others)
+    assert len(found) <= MOST, "\n".join(found)
 
 
 @pytest.mark.parametrize("library", HOMES)
-def test_each_model_library_has_its_own_file(library: str) -> None:
+def test_a_heavy_library_is_imported_at_home_alone(library: str) -> None:
     users = {
-        path.relative_to(SOURCE).as_posix()
-        for path in FILES
-        if library in {name.split(".")[0] for name in imports(path)}
+        room_of(path) for path in FILES if library in {name.split(".")[0] for name in imports(path)}
     }
-    assert users == HOMES[library]
-
-
-@pytest.mark.parametrize(
-    ("library", "home"), [("openpyxl", "export/workbook.py"), ("sklearn", "soart/classifiers.py")]
-)
-def test_a_library_of_the_soart_extra_has_one_file(library: str, home: str) -> None:
-    users = [p for p in FILES for name in imports(p) if name.split(".")[0] == library]
-    assert {path.relative_to(SOURCE).as_posix() for path in users} == {home}
-
-
-def test_no_file_holds_two_things() -> None:
-    long = {p.name: n for p in FILES if (n := len(p.read_text("utf-8").splitlines())) > 300}
-    assert not long
+    assert users <= HOMES[library]
 
 
 def test_no_file_is_named_after_nothing() -> None:
-    assert not {p.stem for p in FILES} & {"utils", "util", "helpers", "common", "core", "misc"}
+    names = {path.stem for path in FILES} | {piece for room in ROOMS for piece in room.split("/")}
+    assert not names & {"utils", "util", "helpers", "common", "core", "misc"}
+
+
+def test_tests_mirror_the_house() -> None:
+    folder = Path(__file__).parent
+    found = {path.parent.relative_to(folder).as_posix() for path in folder.rglob("test_*.py")}
+    assert found - {"."} <= ROOMS
