@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import vitmap
@@ -13,7 +14,8 @@ SOURCE = Path(vitmap.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 
 
-def imports(path: Path) -> set[str]:
+@cache
+def imports(path: Path) -> frozenset[str]:
     """Everything that a file imports at run time, as dotted names, inside functions too."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for_types = [
@@ -31,4 +33,4 @@ def imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+    return frozenset(found)
