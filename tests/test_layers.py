@@ -23,7 +23,7 @@ BELOW = {
     "soart": "maps photo files",
     "inspection": "rank methods maps photo files",
     "formats": "inspection datasets maps photo files",
-    "render": "maps",
+    "render": "maps files",
     "render/figures": "render maps photo",
     "runs": "models maps photo files",
     "commands/terminal": "runs files",
