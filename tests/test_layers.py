@@ -106,6 +106,16 @@ def test_a_heavy_library_is_imported_at_home_alone(library: str) -> None:
     assert users <= HOMES[library]
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_only_models_see_a_network(path: Path) -> None:
+    """Everything else asks an engine: no module, no hook, no capture."""
+    if room_of(path) != "models":
+        seen = {".".join(dotted.split(".")[:3]) for dotted in imports(path)}
+        inside = {"torch_engine", "capture", "rows", "attention_span", "bf16", "entry"}
+        assert not seen & {f"vitmap.models.{name}" for name in inside}
+        assert not any(name.startswith("torch.nn") for name in imports(path))
+
+
 def test_no_file_is_named_after_nothing() -> None:
     names = {path.stem for path in FILES} | {piece for room in ROOMS for piece in room.split("/")}
     assert not names & {"utils", "util", "helpers", "common", "core", "misc"}

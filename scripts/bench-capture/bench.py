@@ -96,10 +96,10 @@ def serve(way: str, shape: Shape, size: int) -> None:
         model = vitmap.from_transformers(network, None)
         model = model.in_bf16() if way.startswith("bf16") else model
         layers = {"layer5": 5, "all": "all", "bf16-all": "all"}.get(way, -1)
-        seen = [(photo, model.view(photo.size, size, "squash"))]
+        seen = [(photo, model.facts.view(photo.size, size, "squash"))]
 
         def run() -> None:
-            look(model, seen, pixels, layers)
+            look(model, seen, pixels.numpy(), layers)
 
     before = _memory("VmRSS")
     for _ in sys.stdin:

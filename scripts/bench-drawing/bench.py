@@ -27,7 +27,7 @@ GOAL = 0.15  # of the model's time, for everything around it
 # What to time, and where the run calls it by; an indented step is part of the one above it.
 STEPS = {
     "decode": "vitmap.commands.map.run:read_photo",
-    "resize and normalise": "vitmap.models.backbone:Backbone.pixels",
+    "resize and normalise": "vitmap.models.torch_engine:TorchEngine.pixels",
     "model": "vitmap.commands.map.run:look",
     "maps.safetensors": "vitmap.commands.map.run:write_maps",
     "all pictures": "vitmap.commands.map.run:write_files",

@@ -56,7 +56,8 @@ def forward_of(model: Any, picture: Path, seen: tuple[int, int]) -> float:
     from vitmap.photo.view import View
 
     photo = read_photo(picture)
-    pixels = model.pixels(photo, View(photo.size, seen, model.patch))
+    view = View(photo.size, seen, model.facts.patch)
+    pixels = torch.from_numpy(model.pixels(photo, view))
     times = []
     with torch.no_grad():
         for _ in range(4):
@@ -97,7 +98,7 @@ def main() -> None:
         found = explore([picture], settings, model, [], place / "out", ["bench"])
         made = time.perf_counter() - begun
         told = found.record["pictures"][0]
-        (gy, gx), stack = told["patch_grid_yx"], stack_of(model)
+        (gy, gx), stack = told["patch_grid_yx"], stack_of(model.facts)
         layers = len(found.record["layers"])
         print(f"{gy * gx} patches, {layers} layers × {stack.heads} heads, {os.cpu_count()} CPUs")
         size = found.record["bytes"] / 1e6

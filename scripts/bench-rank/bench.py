@@ -23,7 +23,7 @@ from PIL import Image
 from vitmap.commands.rank.report import write_ranking
 from vitmap.commands.rank.run import RankSettings, load_model, rank_pictures
 from vitmap.datasets import Dataset, read_dataset
-from vitmap.models.backbone import Backbone
+from vitmap.models.torch_engine import TorchEngine
 from vitmap.photo.read import read_photo
 
 GOLDEN = 0.4  # of the pictures; half of the others are good
@@ -55,12 +55,13 @@ def draw_set(folder: Path, count: int, size: tuple[int, int]) -> Dataset:
     return read_dataset(folder)
 
 
-def forwards(model: Backbone, dataset: Dataset, settings: RankSettings) -> float:
+def forwards(model: TorchEngine, dataset: Dataset, settings: RankSettings) -> float:
     """Seconds of the model alone, once a picture, its pixels ready."""
     total = 0.0
     for path in [*dataset.golden, *(sample.path for sample in dataset.samples)]:
         photo = read_photo(path)
-        pixels = model.pixels(photo, model.view(photo.size, settings.size, settings.fit))
+        view = model.facts.view(photo.size, settings.size, settings.fit)
+        pixels = torch.from_numpy(model.pixels(photo, view))
         start = time.perf_counter()
         with torch.no_grad():
             model.trunk(pixels)
@@ -68,7 +69,7 @@ def forwards(model: Backbone, dataset: Dataset, settings: RankSettings) -> float
     return total
 
 
-def ranking(model: Backbone, dataset: Dataset, settings: RankSettings, out: Path) -> float:
+def ranking(model: TorchEngine, dataset: Dataset, settings: RankSettings, out: Path) -> float:
     """Seconds of the whole ranking, from files to files, the model loaded."""
     start = time.perf_counter()
     found = rank_pictures(dataset, dataset.golden, settings, model, lambda: None)

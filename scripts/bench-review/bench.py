@@ -85,7 +85,7 @@ def model_alone(work: Any, picture: Path, count: int) -> Timed:
     from vitmap.photo.read import read_photo
 
     photo = read_photo(picture)
-    view = work.model.view(photo.size)
+    view = work.model.facts.view(photo.size)
     pixels = work.model.pixels(photo, view)
     layers = list(work.reading.layers)
 

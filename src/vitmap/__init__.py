@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from vitmap.maps.mass import keep_mass
     from vitmap.maps.query import Query
     from vitmap.maps.regions import Cut, Region, find_regions
-    from vitmap.methods.attention import attend, attend_batch, predict
+    from vitmap.methods.attention import attend, attend_batch
+    from vitmap.methods.labels import predict
     from vitmap.models.hf import from_transformers
     from vitmap.models.load import load
     from vitmap.models.timm import from_timm
@@ -50,7 +51,7 @@ _HOMES = {
     "from_transformers": "models.hf",
     "keep_mass": "maps.mass",
     "load": "models.load",
-    "predict": "methods.attention",
+    "predict": "methods.labels",
     "read_maps": "formats.tensors",
     "read_photo": "photo.read",
     "read_recipe": "rank.recipe",

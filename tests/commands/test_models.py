@@ -57,9 +57,9 @@ def test_the_catalog_agrees_with_the_loaded_model(
     tiny.save(tiny.build(family, classes=classes), hub_cache("me/mine"))
     entry, model = listed(vitmap)["me/mine"], api.load("me/mine")
     assert entry["family"].removesuffix("_vision_model") == family
-    assert entry["patch"] == model.patch[0]
-    assert (entry["layers"], entry["heads"]) == (model.depth, model.heads)
-    assert tuple(entry["prefix"]) == model.prefix
+    assert entry["patch"] == model.facts.patch[0]
+    assert (entry["layers"], entry["heads"]) == (model.facts.depth, model.facts.heads)
+    assert tuple(entry["prefix"]) == model.facts.prefix
     assert entry["labels"] == (classes or None)
     assert entry["trouble"] is None
 
@@ -71,7 +71,7 @@ def test_what_a_config_leaves_out_is_filled_in(
     settings = json.loads((folder / "config.json").read_text())
     del settings["num_hidden_layers"]  # 12 is the class's own default
     (folder / "config.json").write_text(json.dumps(settings))
-    assert listed(vitmap)["me/short"]["layers"] == api.load("me/short").depth == 12
+    assert listed(vitmap)["me/short"]["layers"] == api.load("me/short").facts.depth == 12
 
 
 BROKEN = {
@@ -179,6 +179,6 @@ def test_a_model_of_timm_is_shown_by_its_shape(
     entry = listed(vitmap)["timm:test_vit.r160_in1k"]
     model = api.load("timm:test_vit.r160_in1k")
     assert (entry["family"], entry["trouble"]) == ("test_vit", None)
-    shape = (model.patch[0], model.depth, model.heads)
+    shape = (model.facts.patch[0], model.facts.depth, model.facts.heads)
     assert (entry["patch"], entry["layers"], entry["heads"]) == shape
-    assert (tuple(entry["prefix"]), entry["labels"]) == (model.prefix, 1000)
+    assert (tuple(entry["prefix"]), entry["labels"]) == (model.facts.prefix, 1000)

@@ -12,9 +12,10 @@ from torch import nn
 
 import tiny
 import vitmap
+from eager import tensor_of
 from eager_rows import assert_equal_rows, eager_rows
 from vitmap.errors import CaptureError, UnsupportedModel
-from vitmap.models.capture import capture_rows
+from vitmap.models.capture import capture
 from vitmap.models.rows import sdpa_call
 from vitmap.photo.read import read_photo
 from vitmap.photo.view import View
@@ -79,7 +80,7 @@ def test_a_planted_bright_patch_appears_at_its_own_place(
 def test_all_layers_and_one_layer_give_the_same_rows(tiny_backbone: Path) -> None:
     model, photo = vitmap.load(tiny_backbone), photo_of(50, 70)
     together = vitmap.attend(model, photo, "all", size=32)
-    for layer in range(model.depth):
+    for layer in range(model.facts.depth):
         alone = vitmap.attend(model, photo, layer, size=32)
         assert alone.layers == (layer,)
         np.testing.assert_array_equal(alone.values[0], together.values[layer])
@@ -97,7 +98,7 @@ def test_a_capture_leaves_nothing_behind(tiny_classifier: Path) -> None:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        capture_rows(Broken(), model.layers, {0: [[0]]})
+        capture(Broken(), model.layers, {0: [[0]]})
     for module in model.network.modules():
         assert not module._forward_hooks
         assert not module._forward_pre_hooks
@@ -124,7 +125,8 @@ def test_training_mode_is_refused(tiny_classifier: Path) -> None:
 def test_a_count_that_does_not_fit_is_refused(tiny_classifier: Path) -> None:
     from dataclasses import replace
 
-    model = replace(vitmap.load(tiny_classifier), prefix=("CLS", "distillation"))
+    model = vitmap.load(tiny_classifier)
+    model = replace(model, facts=replace(model.facts, prefix=("CLS", "distillation")))
     with pytest.raises(CaptureError, match="17 tokens were seen, expected 3 heads over 2 prefix"):
         vitmap.attend(model, photo_of(16, 16), size=16)
 
@@ -138,7 +140,7 @@ def test_two_calls_in_one_layer_are_refused(stop: bool) -> None:
 
     block = Twice()
     with pytest.raises(CaptureError, match="Layer 0 made more than one attention call"):
-        capture_rows(lambda: block(torch.randn(1, 2, 5, 4)), [block], {0: [[0]]}, stop=stop)
+        capture(lambda: block(torch.randn(1, 2, 5, 4)), [block], {0: [[0]]}, stop=stop)
 
 
 def test_calls_outside_the_layers_are_told_apart() -> None:
@@ -150,12 +152,10 @@ def test_calls_outside_the_layers_are_told_apart() -> None:
 
     block, x = Block(), torch.randn(1, 2, 5, 4)
     pooling = torch.randn(1, 2, 1, 4)
-    rows, output = capture_rows(
-        lambda: attend(pooling, block(x), x), [block], {0: [[0]]}, stop=False
-    )
+    found = capture(lambda: attend(pooling, block(x), x), [block], {0: [[0]]}, stop=False)
     expected = (x @ x.transpose(-2, -1) / 2).softmax(-1)[:, :, :1]
-    torch.testing.assert_close(rows[0], expected)
-    assert output.shape == (1, 2, 1, 4)
+    torch.testing.assert_close(found.rows[0], expected)
+    assert found.output.shape == (1, 2, 1, 4)
 
 
 MASKS = {
@@ -194,15 +194,18 @@ def test_causal_attention_is_refused() -> None:
 
 
 def test_one_forward_for_label_and_maps_where_the_inputs_agree(tiny_classifier: Path) -> None:
-    from vitmap.methods.attention import classify, look
+    from vitmap.methods.attention import look
+    from vitmap.methods.labels import classify
+    from vitmap.models.engine import Wants
 
     model, photo = vitmap.load(tiny_classifier), photo_of(16, 16)
-    view = View.of(photo.size, model.patch, 16)
+    view = View.of(photo.size, model.facts.patch, 16)
     pixels = model.pixels(photo, view)
-    assert torch.equal(pixels, model.classifier_pixels(photo))
-    ((maps,),), logits = look(model, [(photo, view)], pixels, "all", logits=True)
-    assert logits is not None
-    shared = classify(model, pixels, logits[0])
+    np.testing.assert_array_equal(pixels, model.classifier_pixels(photo))
+    also = Wants(logits=True)
+    ((maps,),), captured = look(model, [(photo, view)], pixels, "all", also=also)
+    assert captured.logits is not None
+    shared = classify(model, pixels, captured.logits[0])
     alone = vitmap.predict(model, photo)
     assert shared.shared
     assert not alone.shared
@@ -230,7 +233,7 @@ def test_no_matrix_of_all_tokens_is_ever_built(layers: str, tiny_backbone: Path)
     model, photo = vitmap.load(tiny_backbone), photo_of(200, 200)
     with Largest() as watch:
         maps = vitmap.attend(model, photo, layers, size=200)
-    tokens = maps.values[0, 0].size + len(model.prefix)
+    tokens = maps.values[0, 0].size + len(model.facts.prefix)
     assert tokens > 2500
     assert watch.seen < tokens * tokens / 4
 
@@ -244,7 +247,7 @@ def test_a_rectangular_patch_is_read_where_its_positions_are_known() -> None:
     assert maps.view.grid == (4, 2)
     network.set_attn_implementation("eager")
     with torch.no_grad():
-        output = network(model.pixels(photo, maps.view), output_attentions=True)
+        output = network(tensor_of(model, photo, maps.view), output_attentions=True)
     assert_equal_rows(maps, [attention[0, :, 0] for attention in output.attentions])
     with pytest.raises(UnsupportedModel, match=r"trained at 16 × 16 px with patches of 8 × 4, "):
         vitmap.attend(model, photo, size=48)

@@ -18,6 +18,7 @@ from torchvision import transforms
 
 import tiny
 import vitmap
+from eager import tensor_of
 from trap import Trap
 from vitmap.errors import ModelUnavailable, UnsupportedModel, VitmapError
 from vitmap.photo.read import read_photo
@@ -90,15 +91,20 @@ def test_there_and_back_the_rows_are_the_same(form: str, suffix: str, tmp_path: 
     file = tmp_path / f"checkpoint{suffix}"
     torch.save(WRITTEN[form](dino_state(network), dino_state(student)), file)
     model = vitmap.load(file)
-    assert (model.depth, model.heads, model.native, model.patch) == (2, 3, (16, 16), (4, 4))
-    assert model.source.digest == hashlib.sha256(file.read_bytes()).hexdigest()
-    assert model.source.model == str(file)
-    assert model.name == str(file) + (" (teacher)" if "run" in form else "")
+    assert (model.facts.depth, model.facts.heads, model.facts.native, model.facts.patch) == (
+        2,
+        3,
+        (16, 16),
+        (4, 4),
+    )
+    assert model.facts.source.digest == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert model.facts.source.model == str(file)
+    assert model.facts.name == str(file) + (" (teacher)" if "run" in form else "")
 
     photo = read_photo(np.random.default_rng(0).integers(0, 256, (40, 90, 3), dtype=np.uint8))
     for size, fit in ((16, "squash"), (32, "keep")):
         maps = vitmap.attend(model, photo, "all", size=size, fit=fit)
-        pixels = model.pixels(photo, maps.view)
+        pixels = tensor_of(model, photo, maps.view)
         for other, same in ((network, True), (student, False)):
             eager = deepcopy(other)
             eager.set_attn_implementation("eager")
@@ -126,15 +132,15 @@ def test_photos_are_prepared_as_dino_prepares_them(tmp_path: Path) -> None:
             transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
         ]
     )(Image.fromarray(photo.pixels))
-    ours = model.pixels(photo, model.view(photo.size, 32, "squash"))[0]
+    ours = tensor_of(model, photo, model.facts.view(photo.size, 32, "squash"))[0]
     torch.testing.assert_close(ours, theirs)
-    assert model.labels is None
+    assert model.facts.labels is None
 
 
 def test_precision_is_the_one_asked_for(tmp_path: Path) -> None:
     torch.save({k: v.half() for k, v in dino_state(vit()).items()}, tmp_path / "half.pth")
-    assert vitmap.load(tmp_path / "half.pth").source.precision == "fp32"
-    assert vitmap.load(tmp_path / "half.pth", precision="bf16").source.precision == "bf16"
+    assert vitmap.load(tmp_path / "half.pth").facts.source.precision == "fp32"
+    assert vitmap.load(tmp_path / "half.pth", precision="bf16").facts.source.precision == "bf16"
 
 
 def changed(**values: Any) -> Callable[[], Any]:

@@ -37,12 +37,12 @@ def test_it_is_small_and_in_the_hubs_layout() -> None:
 def test_it_is_a_plain_vit_with_a_cls_token_and_no_label_head() -> None:
     model = vitmap.load("embedded")
     assert type(model.network) is transformers.ViTModel
-    assert model.prefix == ("CLS",)
-    assert model.patch in {(8, 8), (16, 16)}
+    assert model.facts.prefix == ("CLS",)
+    assert model.facts.patch in {(8, 8), (16, 16)}
     assert model.network.config.image_size == 224
-    assert model.labels is None
-    assert model.source.model == "embedded"
-    assert model.source.digest == find_checkpoint("embedded").digest()
+    assert model.facts.labels is None
+    assert model.facts.source.model == "embedded"
+    assert model.facts.source.digest == find_checkpoint("embedded").digest()
 
 
 def test_rows_equal_eager_on_the_embedded_model() -> None:

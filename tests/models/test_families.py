@@ -11,9 +11,9 @@ import transformers
 
 import tiny
 import vitmap
-from eager import SIZES, backbone_of, eager_matrices, photo_of
+from eager import SIZES, backbone_of, eager_matrices, photo_of, tensor_of
 from vitmap.maps.query import Query
-from vitmap.models.backbone import Backbone
+from vitmap.models.torch_engine import TorchEngine
 
 
 def assert_equal(captured: vitmap.AttentionMaps, expected: torch.Tensor, layer: int) -> None:
@@ -30,7 +30,7 @@ def test_every_query_equals_the_eager_matrix(family: str, size: tuple[int, int])
     model = backbone_of(tiny.scale_queries_and_keys(tiny.build(family)))
     photo = photo_of(*size)
     x, y = size[1] * 0.6, size[0] * 0.3
-    prefix = len(model.prefix)
+    prefix = len(model.facts.prefix)
     named = ["mean", f"patch:{x},{y}", f"patch:{x},{y}+1,1", *_prefix_queries(model)]
     found = vitmap.attend(model, photo, "all", query=named, size=32)
     view = found[0].view
@@ -50,10 +50,10 @@ def test_every_query_equals_the_eager_matrix(family: str, size: tuple[int, int])
     assert peaks.median() > 3, "flat rows would agree with anything"
 
 
-def _prefix_queries(model: Backbone) -> list[str]:
+def _prefix_queries(model: TorchEngine) -> list[str]:
     """Every prefix token by its name on the command line."""
     short = {"CLS": "cls"}
-    return [short.get(name, name).replace("register ", "register:") for name in model.prefix]
+    return [short.get(name, name).replace("register ", "register:") for name in model.facts.prefix]
 
 
 PLACES = [(0, 0), (0, 11), (7, 0), (7, 11), (2, 7)]
@@ -72,7 +72,7 @@ def test_a_bright_patch_is_found_at_its_own_place(family: str, place: tuple[int,
     bright = plain.copy()
     row, column = place
     bright[row * 4 : row * 4 + 4, column * 4 : column * 4 + 4] = 250
-    query = "cls" if "CLS" in model.prefix else "patch:20,20"
+    query = "cls" if "CLS" in model.facts.prefix else "patch:20,20"
     before, after = (
         vitmap.attend(model, pixels, 0, query=query, size=39).values[0]
         for pixels in (plain, bright)
@@ -110,7 +110,7 @@ def test_the_pooling_query_is_told_apart_from_the_last_layer(family: str) -> Non
     hook = network.head.attention.register_forward_pre_hook(
         lambda _module, inputs: seen.extend(inputs)
     )
-    model.trunk(model.pixels(photo, maps.view))
+    model.trunk(tensor_of(model, photo, maps.view))
     hook.remove()
     with torch.no_grad():
         _, weights = network.head.attention(*seen[:3], average_attn_weights=False)
@@ -154,7 +154,7 @@ def test_the_vision_tower_of_a_checkpoint_with_text(tmp_path: Any) -> None:
         for layer, matrix in enumerate(
             eager_matrices(backbone_of(tower), model.pixels(photo, maps.view))
         ):
-            first = len(model.prefix)
+            first = len(model.facts.prefix)
             assert_equal(maps, matrix[0, :, first:].mean(dim=1), layer)
 
 
@@ -164,7 +164,7 @@ def test_nothing_changes_on_a_model_that_masks() -> None:
     maps = vitmap.attend(model, photo, "all", size=16)
     assert maps.values[0, 0].size == 16
     assert network.config.mask_ratio == network.embeddings.config.mask_ratio == 0.75
-    assert network(model.pixels(photo, maps.view)).last_hidden_state.shape[1] == 5
+    assert network(tensor_of(model, photo, maps.view)).last_hidden_state.shape[1] == 5
 
 
 def test_a_checkpoint_that_asks_for_hidden_states_is_left_without_hooks() -> None:

@@ -17,6 +17,7 @@ from torch import nn
 
 import tiny
 import vitmap
+from eager import tensor_of
 from vitmap.errors import CaptureError, UnsupportedModel, UsageError
 from vitmap.maps.query import Query
 from vitmap.photo.read import read_photo
@@ -82,7 +83,7 @@ def test_a_captured_model_can_be_trained(family: str) -> None:
     network: Any = tiny.build(family)
     model = backbone_of(network)
     vitmap.attend(model, PHOTO, "all", size=28)
-    pixels = model.pixels(PHOTO, model.view(PHOTO.size, 28))
+    pixels = tensor_of(model, PHOTO, model.facts.view(PHOTO.size, 28))
     for one in (network, tiny.build(family)):
         one.train()
         model = backbone_of(one)

@@ -17,7 +17,7 @@ from torch.overrides import _get_current_function_mode_stack
 import tiny
 import vitmap
 from vitmap.errors import CaptureError
-from vitmap.models.capture import capture_rows
+from vitmap.models.capture import capture
 from vitmap.photo.read import read_photo
 
 PROCESSOR = transformers.ViTImageProcessor(**tiny.PROCESSOR)
@@ -81,7 +81,7 @@ def test_traced_modules_are_refused() -> None:
         warnings.simplefilter("ignore")  # torch.jit is deprecated, and still in use
         traced = torch.jit.trace(nn.Linear(2, 2), torch.zeros(1, 2))
     with pytest.raises(CaptureError, match=r"was compiled with torch\.jit"):
-        capture_rows(lambda: traced(torch.zeros(1, 2)), [traced], {0: [[0]]})
+        capture(lambda: traced(torch.zeros(1, 2)), [traced], {0: [[0]]})
 
 
 def test_a_kernel_registered_with_transformers_is_refused_by_its_name() -> None:
@@ -108,13 +108,13 @@ class MemEffAttention(nn.Module):
 def test_an_unknown_kernel_is_refused_by_the_module_that_calls_it() -> None:
     block = nn.Sequential(nn.LayerNorm(4), MemEffAttention())
     with pytest.raises(CaptureError, match=r"Sequential attends through MemEffAttention"):
-        capture_rows(lambda: block(torch.zeros(1, 5, 4)), [block], {0: [[0]]})
+        capture(lambda: block(torch.zeros(1, 5, 4)), [block], {0: [[0]]})
 
 
 def test_a_layer_that_does_not_attend_is_refused() -> None:
     block = nn.Linear(4, 4)
     with pytest.raises(CaptureError, match=r"Linear attends through something unknown"):
-        capture_rows(lambda: block(torch.zeros(1, 5, 4)), [block], {0: [[0]]})
+        capture(lambda: block(torch.zeros(1, 5, 4)), [block], {0: [[0]]})
 
 
 def test_a_query_that_the_call_does_not_have_is_refused() -> None:
@@ -124,7 +124,7 @@ def test_a_query_that_the_call_does_not_have_is_refused() -> None:
 
     block = Pooling()
     with pytest.raises(CaptureError, match="Query token 3 asked for, but the attention call has 1"):
-        capture_rows(lambda: block(torch.zeros(1, 2, 5, 4)), [block], {0: [[3]]})
+        capture(lambda: block(torch.zeros(1, 2, 5, 4)), [block], {0: [[3]]})
 
 
 @pytest.mark.parametrize("how", ["stopped half-way", "broken half-way", "interrupted", "refused"])

@@ -13,8 +13,9 @@ from timm.models.vision_transformer import ParallelThingsBlock, VisionTransforme
 
 import tiny_timm
 import vitmap
+from eager import tensor_of
 from vitmap.errors import CaptureError, UnsupportedModel, UsageError
-from vitmap.models.backbone import Backbone
+from vitmap.models.torch_engine import TorchEngine
 from vitmap.photo.read import read_photo
 
 SIZES = {"square": (64, 64), "landscape": (40, 90), "portrait": (90, 40)}
@@ -23,7 +24,7 @@ RESIZED = [
 ]
 
 
-def backbone_of(family: str, **options: Any) -> Backbone:
+def backbone_of(family: str, **options: Any) -> TorchEngine:
     return vitmap.from_timm(tiny_timm.build(family, **options), data_config=tiny_timm.DATA)
 
 
@@ -50,26 +51,26 @@ def written(token: str) -> str:
 @pytest.mark.parametrize("family", tiny_timm.FAMILIES)
 def test_every_query_equals_the_unfused_matrix(family: str, size: tuple[int, int]) -> None:
     model, photo = backbone_of(family), photo_of(*size)
-    assert model.prefix == tiny_timm.FAMILIES[family][2]
-    assert model.any_size == (family in RESIZED)
+    assert model.facts.prefix == tiny_timm.FAMILIES[family][2]
+    assert model.facts.any_size == (family in RESIZED)
     x, y = size[1] * 0.6, size[0] * 0.3
-    size_asked = 32 if model.any_size else None
-    queries = ["mean", f"patch:{x},{y}", *map(written, model.prefix)]
+    size_asked = 32 if model.facts.any_size else None
+    queries = ["mean", f"patch:{x},{y}", *map(written, model.facts.prefix)]
     found = vitmap.attend(model, photo, "all", query=queries, size=size_asked)
-    view, prefix = found[0].view, len(model.prefix)
-    assert model.any_size or view.target == model.native
+    view, prefix = found[0].view, len(model.facts.prefix)
+    assert model.facts.any_size or view.target == model.facts.native
     (row, column), (gy, gx) = view.patch_at(x, y), view.grid
-    assert not model.any_size or (gy > gx) == (size[0] > size[1])
+    assert not model.facts.any_size or (gy > gx) == (size[0] > size[1])
 
-    expected = tiny_timm.matrices(model.network, model.pixels(photo, view))[: model.depth]
-    assert len(expected) == model.depth
+    expected = tiny_timm.matrices(model.network, tensor_of(model, photo, view))[: model.facts.depth]
+    assert len(expected) == model.facts.depth
     for layer, matrix in enumerate(expected):
         assert_equal(found[0], layer, matrix[:, prefix:].mean(dim=1))
         assert_equal(found[1], layer, matrix[:, prefix + row * gx + column])
         for token, maps in enumerate(found[2:]):
             assert_equal(maps, layer, matrix[:, token])
     default = vitmap.attend(model, photo, "all", size=size_asked)
-    same = found[2] if "CLS" in model.prefix else found[0]
+    same = found[2] if "CLS" in model.facts.prefix else found[0]
     np.testing.assert_allclose(default.values, same.values, rtol=1e-5)
     peaks = torch.stack(expected).max(dim=-1).values * gy * gx
     assert peaks.median() > 3, "flat rows would agree with anything"
@@ -84,14 +85,14 @@ def test_a_bright_patch_is_found_at_its_own_place(family: str, corner: tuple[int
     else: where it is not is where the patch stands. Shuffled or transposed patches cannot pass.
     """
     model = backbone_of(family)
-    height, width = (32, 48) if model.any_size else model.native
+    height, width = (32, 48) if model.facts.any_size else model.facts.native
     gy, gx = height // 4, width // 4
     row, column = corner[0] % gy, corner[1] % gx
     plain = np.random.default_rng(3).integers(90, 120, (height, width, 3), dtype=np.uint8)
     bright = plain.copy()
     bright[row * 4 : row * 4 + 4, column * 4 : column * 4 + 4] = 250
-    query = "cls" if "CLS" in model.prefix else "patch:10,10"
-    size = 39 if model.any_size else None
+    query = "cls" if "CLS" in model.facts.prefix else "patch:10,10"
+    size = 39 if model.facts.any_size else None
     before, after = (
         vitmap.attend(model, read_photo(pixels), 0, query=query, size=size)
         for pixels in (plain, bright)
@@ -108,10 +109,10 @@ def test_a_bright_patch_is_found_at_its_own_place(family: str, corner: tuple[int
 @pytest.mark.parametrize("family", tiny_timm.FAMILIES)
 def test_bf16_tells_the_same(family: str) -> None:
     model, half, photo = backbone_of(family), backbone_of(family).in_bf16(), photo_of(64, 64)
-    size = 64 if model.any_size else None
+    size = 64 if model.facts.any_size else None
     ours, theirs = (vitmap.attend(m, photo, "all", size=size).values for m in (half, model))
     assert not np.array_equal(ours, theirs)
-    for layer in range(model.depth):
+    for layer in range(model.facts.depth):
         assert np.corrcoef(ours[layer].ravel(), theirs[layer].ravel())[0, 1] > 0.999
 
 
@@ -120,7 +121,7 @@ def test_the_pooling_query_is_its_own_row(family: str) -> None:
     model, photo = backbone_of(family), photo_of(64, 96)
     assert model.pooling is model.network.attn_pool
     maps = vitmap.attend(model, photo, query="pool", size=32)
-    *_, last, pooled = tiny_timm.matrices(model.network, model.pixels(photo, maps.view))
+    *_, last, pooled = tiny_timm.matrices(model.network, tensor_of(model, photo, maps.view))
     assert_equal(maps, 0, pooled[:, 0])
     asked = vitmap.attend(model, photo, size=32)
     assert asked.query.kind == ("pool" if family == "siglip" else "cls")
@@ -139,7 +140,7 @@ def test_a_pooling_head_that_leaves_the_prefix_out_is_no_query() -> None:
 @pytest.mark.parametrize("family", ["vit at its own size", "beit", "vit at its own oblong size"])
 def test_a_model_of_one_size_refuses_others_by_name(family: str) -> None:
     model = backbone_of(family)
-    assert vitmap.attend(model, photo_of(30, 70)).view.target == model.native
+    assert vitmap.attend(model, photo_of(30, 70)).view.target == model.facts.native
     with pytest.raises(UnsupportedModel, match=r"position embeddings cannot be had at other sizes"):
         vitmap.attend(model, photo_of(30, 70), size=40)
 
@@ -153,7 +154,7 @@ def test_positions_of_an_oblong_grid_are_resampled_for_a_square_one_of_as_many_p
     with torch.no_grad():
         grid = network.pos_embed[:, 1:].reshape(1, 4, 9, -1).permute(0, 3, 1, 2)
         grid = torch.nn.functional.interpolate(grid, (6, 6), mode="bicubic", antialias=True)
-        tokens = network.patch_embed(model.pixels(photo, maps.view)).flatten(1, 2)
+        tokens = network.patch_embed(tensor_of(model, photo, maps.view)).flatten(1, 2)
         tokens = torch.cat([network.cls_token, tokens], dim=1)
         positions = torch.cat([network.pos_embed[:, :1], grid.flatten(2).transpose(1, 2)], dim=1)
         block = network.blocks[0]

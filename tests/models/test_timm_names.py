@@ -22,6 +22,7 @@ import loopback_hub
 import tiny_timm
 import vitmap
 from closed_network import reach
+from eager import tensor_of
 from trap import Trap
 from vitmap.errors import ModelUnavailable, UnsupportedModel, UsageError, VitmapError
 from vitmap.models import hub
@@ -57,8 +58,11 @@ def test_a_name_comes_from_the_hub_and_then_from_the_cache(
         model = vitmap.load(f"timm:{NAME}")
     fetched = {path.rsplit("/", 1)[-1] for path in asked if "GET" in path and "/resolve/" in path}
     assert fetched == {"config.json", "model.safetensors"}
-    assert (model.source.model, model.source.revision) == (f"timm:{NAME}", loopback_hub.SHA)
-    assert model.source.versions["timm"] == timm.__version__
+    assert (model.facts.source.model, model.facts.source.revision) == (
+        f"timm:{NAME}",
+        loopback_hub.SHA,
+    )
+    assert model.facts.source.versions["timm"] == timm.__version__
     weights = load_file(published / "model.safetensors")
     assert set(weights) == set(model.network.state_dict())
     for name, values in model.network.state_dict().items():
@@ -67,10 +71,10 @@ def test_a_name_comes_from_the_hub_and_then_from_the_cache(
     reach(monkeypatch, "http://127.0.0.1:9")
     for again in (NAME, f"{NAME}@main", f"{NAME}@{loopback_hub.SHA}", "test_vit"):
         cached = vitmap.load(f"timm:{again}")
-        assert cached.source.digest == model.source.digest
+        assert cached.facts.source.digest == model.facts.source.digest
     maps = vitmap.attend(cached, photo, "all", size=160)
     assert maps.view.target[0] < maps.view.target[1]
-    expected = tiny_timm.matrices(cached.network, cached.pixels(photo, maps.view))
+    expected = tiny_timm.matrices(cached.network, tensor_of(cached, photo, maps.view))
     for layer, matrix in enumerate(expected):
         row = np.concatenate([maps.prefix[layer], maps.values[layer].reshape(2, -1)], axis=1)
         assert (np.abs(row - matrix[:, 0].numpy()) <= 1e-5 * row.max(axis=1, keepdims=True)).all()
@@ -79,11 +83,11 @@ def test_a_name_comes_from_the_hub_and_then_from_the_cache(
 @pytest.mark.parametrize("prefix", ["", "timm:"])
 def test_a_folder_of_timm_is_read(published: Path, photo: vitmap.Photo, prefix: str) -> None:
     model = vitmap.load(f"{prefix}{published}")
-    assert model.source.model == str(published)
-    assert (model.prefix, model.heads, model.any_size) == (("CLS",), 2, True)
-    assert model.source.digest == hub.find_checkpoint(str(published)).digest()
-    assert vitmap.load(f"{prefix}{published}", classify=False).labels is None
-    assert vitmap.predict(model, photo).labels[0][0] in model.labels.values()
+    assert model.facts.source.model == str(published)
+    assert (model.facts.prefix, model.facts.heads, model.facts.any_size) == (("CLS",), 2, True)
+    assert model.facts.source.digest == hub.find_checkpoint(str(published)).digest()
+    assert vitmap.load(f"{prefix}{published}", classify=False).facts.labels is None
+    assert vitmap.predict(model, photo).labels[0][0] in model.facts.labels.values()
 
 
 def test_attention_that_the_environment_turned_off_is_turned_on(
@@ -155,7 +159,7 @@ def test_a_siglip_without_its_pooling_head_must_bring_all_else(tmp_path: Path) -
     small = {"embed_dim": 48, "depth": 2, "num_heads": 4, "img_size": 32}
     network = timm.create_model(name, **small)
     save_for_hf(network, tmp_path, model_args=small, safe_serialization=True)
-    assert vitmap.load(tmp_path).depth == 2
+    assert vitmap.load(tmp_path).facts.depth == 2
     _drop(tmp_path, "blocks.1.mlp")
     with pytest.raises(UnsupportedModel, match=r"are missing from the checkpoint \(4: blocks\.1\."):
         vitmap.load(tmp_path)
@@ -198,7 +202,7 @@ def test_a_third_party_adds_a_library_by_an_entry_point(
         return found if group == "vitmap.model_library" else []
 
     monkeypatch.setattr("vitmap.registry.entry_points", entry_points)
-    assert vitmap.load("mine:small", device="cpu", classify=False).depth == 6
+    assert vitmap.load("mine:small", device="cpu", classify=False).facts.depth == 6
     with pytest.raises(UsageError, match="Known: mine, timm, torchvision"):
         vitmap.load("yours:small")
 
@@ -231,21 +235,21 @@ def test_a_photo_is_prepared_as_timm_prepares_it(photo: vitmap.Photo) -> None:
     model = vitmap.from_timm(network)
     settings = timm.data.resolve_data_config(model=network)
     theirs = timm.data.create_transform(**settings)(Image.fromarray(photo.pixels))
-    assert torch.equal(model.classifier_pixels(photo)[0], theirs)
+    assert torch.equal(torch.from_numpy(model.classifier_pixels(photo))[0], theirs)
     whole = timm.data.create_transform(**{**settings, "crop_pct": 1.0, "crop_mode": "squash"})
-    ours = model.pixels(photo, model.view(photo.size, 160, "squash"))
+    ours = tensor_of(model, photo, model.facts.view(photo.size, 160, "squash"))
     torch.testing.assert_close(ours[0], whole(Image.fromarray(photo.pixels)))
 
 
 def test_labels_are_the_checkpoints_own_or_imagenets_or_numbers() -> None:
     named = timm.create_model("test_vit.r160_in1k").eval()
-    assert vitmap.from_timm(named).labels[281] == "tabby, tabby cat"
+    assert vitmap.from_timm(named).facts.labels[281] == "tabby, tabby cat"
     own = timm.create_model("test_vit", num_classes=3).eval()
-    assert vitmap.from_timm(own).labels == {0: "class 0", 1: "class 1", 2: "class 2"}
+    assert vitmap.from_timm(own).facts.labels == {0: "class 0", 1: "class 1", 2: "class 2"}
     own.pretrained_cfg["label_names"] = ["good", "scratch", "dent"]
     own.pretrained_cfg["label_descriptions"] = {"dent": "a dent"}
-    assert vitmap.from_timm(own).labels == {0: "good", 1: "scratch", 2: "a dent"}
+    assert vitmap.from_timm(own).facts.labels == {0: "good", 1: "scratch", 2: "a dent"}
     own.reset_classifier(0)
-    assert vitmap.from_timm(own).labels is None
+    assert vitmap.from_timm(own).facts.labels is None
     untagged = timm.create_model("test_vit", pretrained_cfg={"num_classes": 1000}).eval()
-    assert vitmap.from_timm(untagged).labels[7] == "class 7"
+    assert vitmap.from_timm(untagged).facts.labels[7] == "class 7"

@@ -22,6 +22,7 @@ from torchvision.transforms._presets import ImageClassification
 import loopback_hub
 import vitmap
 from closed_network import reach
+from eager import tensor_of
 from vitmap.errors import ModelUnavailable, UnsupportedModel, UsageError, VitmapError
 from vitmap.models import hub
 from vitmap.photo.read import read_photo
@@ -74,9 +75,9 @@ def test_every_query_equals_torchs_own_weights() -> None:
     model, photo = vitmap.from_torchvision(tiny(), PRESET), photo_of(40, 90)
     found = vitmap.attend(model, photo, "all", query=["cls", "mean", "patch:60,10"])
     view = found[0].view
-    assert (view.target, view.grid, model.heads) == ((32, 32), (8, 8), 4)
+    assert (view.target, view.grid, model.facts.heads) == ((32, 32), (8, 8), 4)
     row, column = view.patch_at(60, 10)
-    expected = matrices(model.network, model.pixels(photo, view))
+    expected = matrices(model.network, tensor_of(model, photo, view))
     for layer, matrix in enumerate(expected):
         rows = [matrix[:, 0], matrix[:, 1:].mean(dim=1), matrix[:, 1 + row * 8 + column]]
         for maps, wanted in zip(found, rows, strict=True):
@@ -112,15 +113,18 @@ def test_another_size_is_refused_by_name() -> None:
 def test_photos_and_labels_are_those_of_the_weights() -> None:
     photo = photo_of(40, 90)
     model = vitmap.from_torchvision(tiny(), PRESET, labels=["good", "scratch", "dent"])
-    assert torch.equal(model.classifier_pixels(photo)[0], PRESET(Image.fromarray(photo.pixels)))
+    own = torch.from_numpy(model.classifier_pixels(photo))
+    assert torch.equal(own[0], PRESET(Image.fromarray(photo.pixels)))
     square = photo_of(32, 32)
-    torch.testing.assert_close(
-        model.classifier_pixels(square), model.pixels(square, model.view(square.size))
+    np.testing.assert_allclose(
+        model.classifier_pixels(square),
+        model.pixels(square, model.facts.view(square.size)),
+        atol=1e-5,
     )
     with torch.no_grad():
-        best = int(model.network(model.classifier_pixels(photo)).argmax())
+        best = int(model.network(own).argmax())
     assert vitmap.predict(model, photo).labels[0][0] == ["good", "scratch", "dent"][best]
-    assert vitmap.from_torchvision(tiny(), PRESET).labels[2] == "class 2"
+    assert vitmap.from_torchvision(tiny(), PRESET).facts.labels[2] == "class 2"
 
 
 STEM = [vision_transformer.ConvStemConfig(out_channels=8, kernel_size=4, stride=4)]
@@ -207,13 +211,13 @@ def test_a_name_is_fetched_checked_and_then_cached(published: tuple[str, Path, l
     name, place, asked = published
     model = vitmap.load(f"{name}@FIRST")
     assert place.is_file()
-    assert model.source.model == f"{name}@FIRST"
-    assert model.source.digest == hashlib.sha256(place.read_bytes()).hexdigest()
-    assert model.labels == {0: "good", 1: "scratch", 2: "dent"}
+    assert model.facts.source.model == f"{name}@FIRST"
+    assert model.facts.source.digest == hashlib.sha256(place.read_bytes()).hexdigest()
+    assert model.facts.labels == {0: "good", 1: "scratch", 2: "dent"}
     for ours, theirs in zip(model.network.parameters(), tiny(seed=5).parameters(), strict=True):
         assert torch.equal(ours, theirs)
     before = len(asked)
-    assert vitmap.load(name, classify=False).labels is None
+    assert vitmap.load(name, classify=False).facts.labels is None
     assert len(asked) == before
 
 

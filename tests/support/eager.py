@@ -12,13 +12,14 @@ from torch import nn
 
 import tiny
 import vitmap
-from vitmap.models.backbone import Backbone
+from vitmap.models.torch_engine import TorchEngine
 from vitmap.photo.read import read_photo
+from vitmap.photo.view import View
 
 SIZES = {"square": (64, 64), "landscape": (40, 90), "portrait": (90, 40)}
 
 
-def backbone_of(network: nn.Module, **processor: object) -> Backbone:
+def backbone_of(network: nn.Module, **processor: object) -> TorchEngine:
     settings = {**tiny.PROCESSOR, **processor}
     return vitmap.from_transformers(network, transformers.ViTImageProcessor(**settings))
 
@@ -28,13 +29,19 @@ def photo_of(height: int, width: int) -> vitmap.Photo:
     return read_photo(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
-def eager_matrices(model: Backbone, pixels: torch.Tensor) -> list[torch.Tensor]:
+def tensor_of(model: TorchEngine, photo: vitmap.Photo, view: View) -> torch.Tensor:
+    """The model's input for a view, as its network takes it."""
+    return torch.from_numpy(model.pixels(photo, view))
+
+
+def eager_matrices(model: TorchEngine, pixels: np.ndarray) -> list[torch.Tensor]:
     """softmax(QKᵀ) of every layer, whole, out of transformers' own eager attention.
 
     The inputs are made as the documentation of each family asks for them, not as vitmap makes them.
     """
     network: Any = deepcopy(model.network)
     network.set_attn_implementation("eager")
+    pixels = torch.from_numpy(pixels)
     kind, inputs = network.config.model_type, {"pixel_values": pixels}
     if kind == "siglip2_vision_model":
         batch, _, height, width = pixels.shape
@@ -52,7 +59,7 @@ def eager_matrices(model: Backbone, pixels: torch.Tensor) -> list[torch.Tensor]:
     interpolates = kind in (
         ["vit", "deit", "vit_mae", "vit_msn", "ijepa", "clip_vision_model", "siglip_vision_model"]
     )
-    if interpolates and tuple(pixels.shape[-2:]) != model.native:
+    if interpolates and tuple(pixels.shape[-2:]) != model.facts.native:
         inputs["interpolate_pos_encoding"] = True
     with torch.no_grad():
         return list(network(**inputs, output_attentions=True).attentions)

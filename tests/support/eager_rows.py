@@ -9,19 +9,19 @@ import torch
 import transformers
 
 import vitmap
-from vitmap.models.backbone import Backbone
+from vitmap.models.torch_engine import TorchEngine
 from vitmap.photo.view import View
 
 
 def eager_rows(
-    model: Backbone, folder: Path, photo: vitmap.Photo, view: View
+    model: TorchEngine, folder: Path, photo: vitmap.Photo, view: View
 ) -> list[torch.Tensor]:
     """The CLS rows of the same checkpoint under transformers' own eager attention."""
     eager = transformers.AutoModel.from_pretrained(
         folder, dtype=torch.float32, attn_implementation="eager"
     )
-    pixels = model.pixels(photo, view)
-    other = view.target != model.native and "dinov2" not in eager.config.model_type
+    pixels = torch.from_numpy(model.pixels(photo, view))
+    other = view.target != model.facts.native and "dinov2" not in eager.config.model_type
     options = {"interpolate_pos_encoding": True} if other else {}
     with torch.no_grad():
         output = eager(pixel_values=pixels, output_attentions=True, **options)

@@ -15,7 +15,7 @@ from eager import backbone_of
 from vitmap.commands.explore.run import explore
 from vitmap.commands.explore.settings import ExploreSettings
 from vitmap.maps.maps import AttentionMaps
-from vitmap.models.backbone import Backbone
+from vitmap.models.torch_engine import TorchEngine
 from vitmap.photo.view import View
 
 LANDSCAPE, PORTRAIT = (40, 90), (90, 40)
@@ -30,11 +30,11 @@ def noise(path: Path, size: tuple[int, int], seed: int = 0) -> Path:
     return path
 
 
-def model_of(family: str, **shape: object) -> Backbone:
+def model_of(family: str, **shape: object) -> TorchEngine:
     return backbone_of(tiny.scale_queries_and_keys(tiny.build(family, **shape)))
 
 
-def write(model: Backbone, paths: list[Path], out: Path, **settings: Any) -> Path:
+def write(model: TorchEngine, paths: list[Path], out: Path, **settings: Any) -> Path:
     explore(paths, ExploreSettings(**{"size": 32, **settings}), model, [], out, ["vitmap"])
     return out / "explore.html"
 
@@ -48,7 +48,7 @@ def row_of(page: Opened, photo: int, query: str, layer: int, head: int) -> np.nd
     return np.array(values, dtype=np.float32)
 
 
-def own_maps(model: Backbone, path: Path, query: str) -> AttentionMaps:
+def own_maps(model: TorchEngine, path: Path, query: str) -> AttentionMaps:
     return api.attend(model, path, "all", query=query, size=32)
 
 

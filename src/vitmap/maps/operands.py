@@ -72,6 +72,15 @@ class RelativeBias:
 
 
 @dataclass(frozen=True, eq=False)
+class LayerOperands:
+    """Queries and keys of one layer, as a forward gives them."""
+
+    query: Float32[np.ndarray, "head token dim"]  # times the call's scale
+    key: Float32[np.ndarray, "head token dim"]
+    bias: RelativeBias | None
+
+
+@dataclass(frozen=True, eq=False)
 class Operands:
     """Queries and keys of one photo, layer by layer and head by head.
 

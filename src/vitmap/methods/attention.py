@@ -4,36 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
-import torch
 from einops import rearrange
 from jaxtyping import Float
 from PIL import Image
-from torch import Tensor
 
-from vitmap.errors import CaptureError, UnsupportedModel, UsageError
-from vitmap.maps.maps import AttentionMaps, Prediction
+from vitmap.errors import CaptureError, UsageError
+from vitmap.maps.maps import AttentionMaps
 from vitmap.maps.query import Query
 from vitmap.maps.selection import Selection, select
-from vitmap.models.backbone import Backbone
-from vitmap.models.capture import Also, capture_rows
+from vitmap.models.engine import Captured, Engine, Facts, Pixels, Wants
 from vitmap.photo.read import Photo, read_photo
 from vitmap.photo.view import View
 
 Picture = Photo | str | Path | Image.Image | np.ndarray
 Queries = list[Query] | list[str]
-OneQuery = Query | str | None  # None: the model's own (see Backbone.default_query)
+OneQuery = Query | str | None  # None: the model's own (see Facts.default_query)
 
 
 @overload
 def attend(
-    model: Backbone,
+    model: Engine,
     photo: Picture,
     layers: Selection = -1,
     *,
@@ -45,7 +41,7 @@ def attend(
 
 @overload
 def attend(
-    model: Backbone,
+    model: Engine,
     photo: Picture,
     layers: Selection = -1,
     *,
@@ -56,7 +52,7 @@ def attend(
 
 
 def attend(
-    model: Backbone,
+    model: Engine,
     photo: Picture,
     layers: Selection = -1,
     *,
@@ -80,14 +76,14 @@ def attend(
     does not fit the patch grid, PictureError for a photo that cannot be read.
     """
     photo = photo if isinstance(photo, Photo) else read_photo(photo)
-    view = model.view(photo.size, size, fit)
+    view = model.facts.view(photo.size, size, fit)
     queries: Sequence[OneQuery] = query if isinstance(query, list) else [query]
     (maps,), _ = look(model, [(photo, view)], model.pixels(photo, view), layers, queries)
     return maps if isinstance(query, list) else maps[0]
 
 
 def attend_batch(
-    model: Backbone,
+    model: Engine,
     photos: Iterable[Picture],
     layers: Selection = -1,
     *,
@@ -113,155 +109,115 @@ def attend_batch(
     def shape(pair: tuple[Photo, View]) -> object:
         return pair[1] if points else pair[1].target
 
-    viewed = ((photo, model.view(photo.size, size, fit)) for photo in read)
+    viewed = ((photo, model.facts.view(photo.size, size, fit)) for photo in read)
     for _, group in groupby(viewed, key=shape):
         while some := list(islice(group, batch)):
-            pixels = torch.cat([model.pixels(*pair) for pair in some])
+            pixels = np.concatenate([model.pixels(*pair) for pair in some])
             found, _ = look(model, some, pixels, layers, [query])
             yield from (maps for (maps,) in found)
 
 
 def look(
-    model: Backbone,
+    model: Engine,
     seen: Sequence[tuple[Photo, View]],
-    pixels: Float[Tensor, "batch 3 y x"],
+    pixels: Pixels,
     layers: Selection,
     queries: Sequence[OneQuery] = (None,),
     *,
-    logits: bool = False,
-    also: Also | None = None,
-) -> tuple[list[list[AttentionMaps]], Float[Tensor, "batch label"] | None]:
-    """One forward for all photos and all queries; `logits` answers for the labels too.
+    also: Wants = Wants(),  # noqa: B008 (it is frozen)
+) -> tuple[list[list[AttentionMaps]], Captured]:
+    """One forward for all photos and all queries; `also` is what else it shall give.
 
-    The photos share a grid. The maps come photo by photo, and for each photo query by query. `also`
-    gets the calls of the wanted layers (see `capture_rows`), by their place in the model.
+    The photos share a grid. The maps come photo by photo, and for each photo query by query.
     """
-    model.require_plain()
-    chosen = select(layers, model.depth, "layer")
-    asked = [_asked(model, query, chosen) for query in queries]
-    stack = [*model.layers, *([model.pooling] if model.pooling is not None else [])]
+    facts = model.facts
+    chosen = select(layers, facts.depth, "layer")
+    asked = [_asked(facts, query, chosen) for query in queries]
     wanted: dict[int, list[list[int]]] = {}  # place in the stack → the tokens of each query
     found: list[tuple[Query, Sequence[int], int]] = []  # a query, and where its rows will be
     for query in asked:
         pools = query.kind == "pool"
-        places = [model.depth] if pools else chosen
-        tokens = [0] if pools else query.tokens(model.prefix, seen[0][1])
+        places = [facts.depth] if pools else chosen
+        tokens = [0] if pools else query.tokens(facts.prefix, seen[0][1])
         for place in places:
             wanted.setdefault(place, []).append(tokens)
         found.append((query, places, len(wanted[places[0]]) - 1))
-    run: Any = model.classifier if logits else model.trunk
-    rows, output = capture_rows(
-        lambda: run(pixels), stack, wanted, stop=not logits, products=model.products, also=also
-    )
+    captured = model.run(pixels, replace(also, rows=wanted))
+    rows = captured.rows
     maps = [
         [
-            _maps(model, photo, view, query, chosen, [rows[p][number, :, line] for p in places])
+            _maps(facts, photo, view, query, chosen, [rows[p][number, :, line] for p in places])
             for query, places, line in found
         ]
         for number, (photo, view) in enumerate(seen)
     ]
-    return maps, output.float() if logits else None
+    return maps, captured
 
 
-def check_query(model: Backbone, query: OneQuery, layers: Selection) -> Query:
+def check_query(facts: Facts, query: OneQuery, layers: Selection) -> Query:
     """The query that is meant; raises UsageError for one that no photo could make possible."""
-    asked = _asked(model, query, select(layers, model.depth, "layer"))
+    asked = _asked(facts, query, select(layers, facts.depth, "layer"))
     if asked.kind not in ("patch", "pool"):
-        asked.tokens(model.prefix, model.view((100, 100)))
+        asked.tokens(facts.prefix, facts.view((100, 100)))
     return asked
 
 
-def _asked(model: Backbone, query: OneQuery, layers: tuple[int, ...]) -> Query:
+def _asked(facts: Facts, query: OneQuery, layers: tuple[int, ...]) -> Query:
     """The query that is meant; raises UsageError where the model or these layers have none such."""
     if query is None:
-        return model.default_query(layers)
+        return facts.default_query(layers)
     if not isinstance(query, str | Query):
         raise UsageError(
             f"Query {query!r} is none: expected a vitmap.Query or text such as patch:120,80."
         )
     query = Query.parse(query) if isinstance(query, str) else query
-    if query.kind == "pool" and model.pooling is None:
+    if query.kind == "pool" and "pool" not in facts.gives:
         raise UsageError(
-            f"Query pool asked for, but {model.name} has no attention-pooling head: "
+            f"Query pool asked for, but {facts.name} has no attention-pooling head: "
             "leave --query out, or choose mean."
         )
-    if query.kind == "pool" and layers != (model.depth - 1,):
+    if query.kind == "pool" and layers != (facts.depth - 1,):
         raise UsageError(
-            f"Query pool asks once, after the last layer (L{model.depth - 1}): leave --layer at "
+            f"Query pool asks once, after the last layer (L{facts.depth - 1}): leave --layer at "
             "-1, or choose another query for other layers."
         )
     return query
 
 
 def _maps(
-    model: Backbone,
+    facts: Facts,
     photo: Photo,
     view: View,
     query: Query,
     layers: tuple[int, ...],
-    rows: Sequence[Float[Tensor, "head token"]],
+    rows: Sequence[Float[np.ndarray, "head token"]],
 ) -> AttentionMaps:
     """The rows of one photo and one query, layer by layer, on the patch grid."""
-    stack = torch.stack(list(rows)).cpu().numpy()
-    heads = model.pooling_heads if query.kind == "pool" else model.heads
-    values, prefix = _to_grid(stack, model, view, heads)
+    heads = facts.pooling_heads if query.kind == "pool" else facts.heads
+    values, prefix = _to_grid(np.stack(rows), facts, view, heads)
     return AttentionMaps(
         values=values,
         prefix=prefix,
         layers=layers,
-        depth=model.depth,
+        depth=facts.depth,
         query=query,
         view=view,
-        source=replace(model.source, photo=photo.digest),
+        source=replace(facts.source, photo=photo.digest),
     )
 
 
-def predict(model: Backbone, photo: Picture, top: int = 5) -> Prediction:
-    """What the model's classifier calls the photo, seen as the classifier was meant to see it.
-
-    >>> print(predict(load("google/vit-base-patch16-224"), "cat.jpg"))        # doctest: +SKIP
-    Egyptian cat 0.93
-
-    Raises UnsupportedModel where the model has no classifier.
-    """
-    photo = photo if isinstance(photo, Photo) else read_photo(photo)
-    return classify(model, model.classifier_pixels(photo), top=top)
-
-
-def classify(
-    model: Backbone,
-    pixels: Float[Tensor, "1 3 y x"],
-    logits: Float[Tensor, " label"] | None = None,
-    top: int = 5,
-) -> Prediction:
-    """The likeliest labels with their probabilities; given logits, no forward is run."""
-    model.require_plain()
-    if model.labels is None or model.classifier is None:
-        raise UnsupportedModel(
-            f"{model.name} has no classifier: it can draw maps, not name things."
-        )
-    shared = logits is not None
-    if logits is None:
-        with torch.no_grad(), model.products or nullcontext():
-            logits = model.classifier(pixels)[0].float()
-    best = logits.softmax(dim=-1).topk(min(top, len(model.labels)))
-    labels = tuple((model.labels[int(index)], float(p)) for p, index in zip(*best, strict=True))
-    size = (int(pixels.shape[-2]), int(pixels.shape[-1]))
-    return Prediction(model.name, labels, size, shared)
-
-
 def _to_grid(
-    rows: Float[np.ndarray, "layer head token"], model: Backbone, view: View, expected: int
+    rows: Float[np.ndarray, "layer head token"], facts: Facts, view: View, expected: int
 ) -> tuple[Float[np.ndarray, "layer head gy gx"], Float[np.ndarray, "layer head prefix"]]:
     """Split rows into prefix and patches; the counts must fit, nothing is guessed."""
-    (gy, gx), prefix = view.grid, len(model.prefix)
+    (gy, gx), prefix = view.grid, len(facts.prefix)
     heads, tokens = rows.shape[1:]
     if (heads, tokens) != (expected, prefix + gy * gx):
         raise CaptureError(
-            f"{model.name}: {heads} heads over {tokens} tokens were seen, expected {expected} "
+            f"{facts.name}: {heads} heads over {tokens} tokens were seen, expected {expected} "
             f"heads over {prefix} prefix tokens + {gy} × {gx} patches = {prefix + gy * gx}."
         )
     if not math.isfinite(float(rows.sum())):
-        raise CaptureError(f"{model.name}: attention holds values that are no numbers (nan).")
+        raise CaptureError(f"{facts.name}: attention holds values that are no numbers (nan).")
     patches = rearrange(rows[..., prefix:], "layer head (gy gx) -> layer head gy gx", gy=gy)
     return np.ascontiguousarray(patches), np.ascontiguousarray(rows[..., :prefix])

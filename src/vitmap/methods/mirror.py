@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import torch
+import numpy as np
 
 from vitmap.maps.maps import AttentionMaps
 from vitmap.methods.attention import OneQuery, look
-from vitmap.models.backbone import Backbone
+from vitmap.models.engine import Engine
 from vitmap.photo.read import Photo
 from vitmap.photo.view import View
 
 
 def look_twice(
-    model: Backbone, photo: Photo, view: View, query: OneQuery
+    model: Engine, photo: Photo, view: View, query: OneQuery
 ) -> tuple[AttentionMaps, AttentionMaps]:
     """The maps of a photo and of its mirror image, from one forward.
 
@@ -20,6 +20,6 @@ def look_twice(
     otherwise by a hair. Raises what `look` raises.
     """
     pixels = model.pixels(photo, view)
-    both = torch.cat([pixels, pixels.flip(-1)])
+    both = np.concatenate([pixels, pixels[..., ::-1]])
     ((maps,), (mirrored,)), _ = look(model, [(photo, view)] * 2, both, "all", [query])
     return maps, mirrored

@@ -1,1 +1,1 @@
-"""From a name to a Backbone: the hub, local folders, one adapter a library."""
+"""From a name to an engine: the hub, local folders, one adapter a library."""

@@ -1,4 +1,4 @@
-"""The seam: rows of softmax(QKᵀ) taken inside the attention call, and no N×N matrix is ever built.
+"""Capture: rows of softmax(QKᵀ) taken inside the attention call; no N×N matrix is ever built.
 
 While a capture is open, every call to `scaled_dot_product_attention` (or to torch's own multi-head
 attention, which hides that call) inside a watched layer hands over its very own q, k, scale and
@@ -10,8 +10,9 @@ layer.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,9 +23,11 @@ from torch.overrides import TorchFunctionMode
 
 from vitmap.errors import CaptureError
 from vitmap.models.bf16 import HalfProducts
-from vitmap.models.rows import AttentionCall, TokenSet, multi_head_call, sdpa_call
+from vitmap.models.engine import TokenSet
+from vitmap.models.rows import AttentionCall, multi_head_call, sdpa_call
 
 Rows = dict[int, Float[Tensor, "batch head query token"]]
+Tokens = dict[int, Float[Tensor, "batch token feature"]]  # that leave a layer
 Wanted = Mapping[int, Sequence[TokenSet]]  # place of a layer in the stack → queries
 
 Also = Callable[[int, AttentionCall], None]  # what else is done with a layer's call
@@ -35,8 +38,17 @@ _CALLS: dict[Any, Callable[..., AttentionCall]] = {
 }
 
 
-class _RowsComplete(Exception):
-    """Raised through the model once every wanted row is known and nothing else is wanted."""
+class _Complete(Exception):
+    """Raised through the model once all that is wanted is known."""
+
+
+@dataclass(frozen=True, eq=False)
+class Forward:
+    """What was taken of one run, on the model's device; `output` is None where it was left."""
+
+    rows: Rows
+    tokens: Tokens
+    output: Any
 
 
 class _Capture(TorchFunctionMode):
@@ -46,6 +58,7 @@ class _Capture(TorchFunctionMode):
         self,
         layers: Sequence[nn.Module],
         wanted: Wanted,
+        leaving: Collection[int],
         stop: bool,
         products: HalfProducts | None,
         also: Also | None,
@@ -53,6 +66,8 @@ class _Capture(TorchFunctionMode):
         super().__init__()
         self._also = also
         self.rows: Rows = {}
+        self.tokens: Tokens = {}
+        self._left = leaving
         self._products = products
         self._wanted = wanted
         self._stop = stop
@@ -66,11 +81,12 @@ class _Capture(TorchFunctionMode):
     def __enter__(self) -> _Capture:
         # In bf16 every layer is watched: what its queries are made in must not depend on whose rows
         # are wanted, or a layer's rows would be others when it is looked at alone.
-        watched = self._wanted if self._products is None else range(len(self._layers))
+        asked = {*self._wanted, *self._left}
+        watched = sorted(asked) if self._products is None else range(len(self._layers))
         for place in watched:
             layer = self._layers[place]
             self._hooks.append(layer.register_forward_pre_hook(self._entering(place)))
-            self._hooks.append(layer.register_forward_hook(self._leaving, always_call=True))
+            self._hooks.append(layer.register_forward_hook(self._leaving(place), always_call=True))
         return super().__enter__()  # type: ignore[no-untyped-call]
 
     def release(self) -> None:
@@ -86,18 +102,29 @@ class _Capture(TorchFunctionMode):
 
         return entering
 
-    def _leaving(self, *_: object) -> None:
-        # Hooks belong to the module: another thread that runs the same model meets them too.
-        if threading.get_ident() != self._thread:
-            return
-        self._running = None
-        self._widen(False)
-        if self._complete:
-            self._stop_here()
+    def _leaving(self, place: int) -> Callable[..., None]:
+        def leaving(_module: nn.Module, _inputs: object, output: Any) -> None:
+            # Hooks belong to the module: another thread that runs the same model meets them too.
+            if threading.get_ident() != self._thread:
+                return
+            self._running = None
+            self._widen(False)
+            if place in self._left and place not in self.tokens and output is not None:
+                self.tokens[place] = _copied(output)
+                self._complete = self._known()
+            if self._complete:
+                self._stop_here()
+
+        return leaving
+
+    def _known(self) -> bool:
+        """Whether the model may be left."""
+        rows, tokens = self.rows.keys() == self._wanted.keys(), len(self.tokens) == len(self._left)
+        return self._stop and rows and tokens
 
     def _stop_here(self) -> None:
         self._complete = False  # this hook is called once more on the way out
-        raise _RowsComplete
+        raise _Complete
 
     def _widen(self, wide: bool) -> None:
         if self._products is not None:
@@ -129,7 +156,7 @@ class _Capture(TorchFunctionMode):
         self._widen(False)
         # Not at once: a layer that attends a second time before its output projection (as
         # differential attention does) has no row of its own, and must be refused.
-        self._complete = self._stop and self.rows.keys() == self._wanted.keys()
+        self._complete = self._known()
 
     def _kept(self, rows: Tensor) -> Tensor:
         """The rows in one block, taken at the first of them.
@@ -143,23 +170,26 @@ class _Capture(TorchFunctionMode):
         return slot.copy_(rows) if slot.shape == rows.shape else rows
 
 
-def capture_rows(
+def capture(
     forward: Callable[[], Any],
     layers: Sequence[nn.Module],
-    wanted: Wanted,
+    rows: Wanted,
+    tokens: Collection[int] = (),
     *,
     stop: bool = True,
     products: HalfProducts | None = None,
     also: Also | None = None,
-) -> tuple[Rows, Any]:
-    """Run a model once; the rows of the wanted queries in the wanted layers, and its output.
+) -> Forward:
+    """Run a model once; the rows of some queries, the tokens that leave some layers, its output.
 
-    With `stop` the model is left as soon as the last row is known, and the output is None: layers
+    With `stop` the model is left as soon as all of that is known, and the output is None: layers
     and heads after it cost nothing. With `products` it runs in bf16 (see `vitmap.models.bf16`).
-    `also` gets every wanted layer's call while the model waits: what it keeps of it is its to copy.
+    `also` gets the call of every layer in `rows` while the model waits: what it keeps of it is its
+    to copy.
 
-    Raises CaptureError where a wanted layer ran without an attention call that can be seen: a
-    compiled graph, xFormers, a flash kernel called by its own name, eager attention.
+    Raises CaptureError where a layer in `rows` ran without an attention call that can be seen (a
+    compiled graph, xFormers, a flash kernel called by its own name, eager attention), or one in
+    `tokens` did not run.
     """
     refuse_compiled(layers)
     if len({id(layer) for layer in layers}) < len(layers):
@@ -167,31 +197,40 @@ def capture_rows(
             "One module stands for several layers: their calls cannot be told apart. "
             "Expected a module of its own for each layer."
         )
-    capture = _Capture(layers, wanted, stop, products, also)
+    taken = _Capture(layers, rows, tokens, stop, products, also)
     output = None
     try:
         # The caller's autocast would round the rows: the weights' own precision is what counts.
         plain = torch.autocast(_device(layers), enabled=False)
         # Not inference_mode: what a model caches under it (BEiT its position index, for the whole
         # process) could never be trained with again.
-        with torch.no_grad(), plain, products or nullcontext(), capture:
+        with torch.no_grad(), plain, products or nullcontext(), taken:
             output = forward()
-    except _RowsComplete:
+    except _Complete:
         pass
     except ImportError as error:  # transformers brings kernels in when they are first called
-        said = _implementation(layers[next(iter(wanted))])
+        said = _implementation(layers[next(iter([*rows, *tokens]))])
         raise CaptureError(f"The model cannot run here: {said} ({error}).") from error
     finally:
-        capture.release()
-    for place in wanted:
-        if place not in capture.rows:
+        taken.release()
+    for place in rows:
+        if place not in taken.rows:
             raise CaptureError(
                 f"Layer {place} made no call to scaled_dot_product_attention: "
                 f"{_implementation(layers[place])}. Maps are read exactly or not at all: load the "
                 "model with torch's own attention (transformers: attn_implementation='sdpa'; "
                 "timm: fused_attn), not compiled."
             )
-    return capture.rows, output
+    for layer in tokens:
+        if layer not in taken.tokens:
+            raise CaptureError(f"Layer {layer} did not run: its tokens are not known.")
+    return Forward(taken.rows, taken.tokens, output)
+
+
+def _copied(output: Any) -> Float[Tensor, "batch token feature"]:
+    """A layer's tokens, which later layers may write over; some return them first of several."""
+    tokens: Tensor = output if isinstance(output, Tensor) else output[0]
+    return (tokens if tokens.ndim == 3 else tokens[None]).clone()
 
 
 def _nothing(func: Any, query: Tensor, _key: Tensor, value: Tensor, *_: Any, **__: Any) -> Any:

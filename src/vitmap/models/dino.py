@@ -21,8 +21,8 @@ from torch import Tensor
 
 from vitmap.errors import UnsupportedModel
 from vitmap.maps.maps import Source
-from vitmap.models.backbone import Backbone, parse_device
 from vitmap.models.preprocess import Preprocess
+from vitmap.models.torch_engine import TorchEngine, parse_device
 from vitmap.photo.read import Photo
 
 SUFFIXES = (".pth", ".pt", ".bin")
@@ -48,7 +48,7 @@ _LAYER = {
 }
 
 
-def read(file: Path, precision: str = "fp32", device: str = "auto") -> Backbone:
+def read(file: Path, precision: str = "fp32", device: str = "auto") -> TorchEngine:
     """The backbone of a DINO checkpoint: its weights alone, or the teacher of a training run.
 
     Photos are prepared as DINO's visualize_attention.py does, by bilinear resampling and with
@@ -64,16 +64,17 @@ def read(file: Path, precision: str = "fp32", device: str = "auto") -> Backbone:
     network = vit_from_state(config, state).to(parse_device(device))
     with file.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
-    backbone = from_transformers(network, None, Source(str(file), digest=digest))
+    engine = from_transformers(network, None, Source(str(file), digest=digest))
     look = Preprocess(resample=int(Image.Resampling.BILINEAR))
 
-    native = backbone.native
+    native = engine.facts.native
 
     def prepare(photo: Photo, size: tuple[int, int] | None) -> Float[Tensor, "1 3 y x"]:
         return look(photo, size or native)
 
-    backbone = replace(backbone, name=f"{file}{part}", prepare=prepare)
-    return backbone.in_bf16() if precision == "bf16" else backbone
+    facts = replace(engine.facts, name=f"{file}{part}")
+    engine = replace(engine, facts=facts, prepare=prepare)
+    return engine.in_bf16() if precision == "bf16" else engine
 
 
 def _open(file: Path) -> Any:

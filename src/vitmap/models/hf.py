@@ -19,13 +19,14 @@ from transformers.utils import logging as chatter
 
 from vitmap.errors import UnsupportedModel
 from vitmap.maps.maps import Source
-from vitmap.models.backbone import Backbone, parse_device
 from vitmap.models.capture import refuse_compiled
 from vitmap.models.checkpoint import Checkpoint
+from vitmap.models.engine import Facts
 from vitmap.models.entry import entry_of, unpacked
-from vitmap.models.facts import with_facts
+from vitmap.models.facts import width_of, with_facts
 from vitmap.models.families import FAMILIES, Family, windowed
 from vitmap.models.preprocess import Preprocess
+from vitmap.models.torch_engine import TorchEngine, gives_of, parse_device
 from vitmap.photo.read import Photo
 
 _TROUBLE = {"missing_keys": "are missing from", "mismatched_keys": "have another shape in"}
@@ -33,8 +34,8 @@ _TROUBLE = {"missing_keys": "are missing from", "mismatched_keys": "have another
 
 def read_checkpoint(
     checkpoint: Checkpoint, precision: str = "fp32", device: str = "auto", classify: bool = True
-) -> Backbone:
-    """A checkpoint's folder → Backbone; with its classifier where it has one and it is wanted.
+) -> TorchEngine:
+    """A checkpoint's folder → its engine; with its classifier where it has one and it is wanted.
 
     Raises UnsupportedModel for a folder that is no checkpoint, a model that is no plain ViT, and
     weights that are missing, broken or of another shape.
@@ -56,8 +57,8 @@ def read_checkpoint(
             checkpoint.folder,
         )
     source = Source(model=name, revision=checkpoint.revision, digest=checkpoint.digest())
-    backbone = from_transformers(network.to(place), processor, source)
-    return backbone.in_bf16() if precision == "bf16" else backbone
+    engine = from_transformers(network.to(place), processor, source)
+    return engine.in_bf16() if precision == "bf16" else engine
 
 
 def read_settings(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -70,7 +71,7 @@ def read_settings(checkpoint: Checkpoint) -> dict[str, Any]:
 
 def from_transformers(
     network: nn.Module, processor: Any, source: Source | str = "a model in memory"
-) -> Backbone:
+) -> TorchEngine:
     """A transformers model that is already loaded, for example your own fine-tuned one.
 
     >>> model = from_transformers(ViTModel.from_pretrained(...), processor)   # doctest: +SKIP
@@ -100,22 +101,30 @@ def from_transformers(
     native = _native(config, patch)
     heads = (m for m in trunk.modules() if type(m).__name__.endswith("AttentionPoolingHead"))
     whole = entry_of(network, family, patch, native) if names else None
-    return Backbone(
+    layers = _find_layers(trunk, config, source.model)
+    pooling = getattr(next(heads, None), "attention", None)
+    facts = Facts(
         name=source.model,
-        network=network,
-        trunk=entry_of(trunk, family, patch, native),
-        classifier=(lambda pixels: whole(pixels).logits) if whole else None,
-        layers=_find_layers(trunk, config, source.model),
+        depth=len(layers),
         heads=config.num_attention_heads,
+        width=width_of(layers[0]),
         patch=patch,
         prefix=(*family.prefix, *registers),
-        prepare=partial(_prepare, processor, patch if family.entry == "packed" else None),
-        labels={int(k): str(v) for k, v in settings.id2label.items()} if names else None,
         native=native,
         any_size=family.any_shape or (native[0] == native[1] and patch[0] == patch[1]),
         source=with_facts(source, network, "torchvision", "transformers"),
-        pooling=getattr(next(heads, None), "attention", None),
+        gives=gives_of(classifier=names, pooling=pooling is not None),
+        labels={int(k): str(v) for k, v in settings.id2label.items()} if names else None,
         pooling_heads=config.num_attention_heads,
+    )
+    return TorchEngine(
+        facts=facts,
+        network=network,
+        trunk=entry_of(trunk, family, patch, native),
+        classifier=(lambda pixels: whole(pixels).logits) if whole else None,
+        layers=layers,
+        prepare=partial(_prepare, processor, patch if family.entry == "packed" else None),
+        pooling=pooling,
     )
 
 

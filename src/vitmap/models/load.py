@@ -1,4 +1,4 @@
-"""load: what a user calls a model → Backbone."""
+"""load: what a user calls a model → its engine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vitmap.errors import (
     require_models,
 )
 from vitmap.files.opener import is_file
-from vitmap.models.backbone import Backbone
+from vitmap.models.engine import Engine
 from vitmap.models.facts import PRECISIONS
 from vitmap.models.hub import EMBEDDED, find_checkpoint
 from vitmap.registry import Registry
@@ -21,7 +21,7 @@ from vitmap.registry import Registry
 MAPS = "facebook/dino-vits8"
 CLASSIFIER = "google/vit-base-patch16-224"
 
-# What stands before the colon in `timm:NAME`; read(NAME, precision, device, classify) → Backbone.
+# What stands before the colon in `timm:NAME`; read(NAME, precision, device, classify) → Engine.
 # A third party adds its own under the entry-point group `vitmap.model_library`.
 model_libraries = Registry(
     "model library",
@@ -35,15 +35,15 @@ def load(
     precision: str = "fp32",
     device: str = "auto",
     classify: bool = True,
-) -> Backbone:
+) -> Engine:
     """A model by its name.
 
     A Hugging Face id (`owner/name`, `owner/name@revision`), `timm:NAME`, `torchvision:NAME`, a
     local folder in the layout of Hugging Face or timm, a DINO checkpoint (`.pth`), or `embedded`.
 
     >>> model = load("facebook/dino-vits8")    # doctest: +SKIP
-    >>> model.depth, model.heads, model.patch  # doctest: +SKIP
-    (12, 6, (8, 8))
+    >>> model.facts.depth, model.facts.heads  # doctest: +SKIP
+    (12, 6)
 
     `classify=False` leaves a classifier's head unread.
 
@@ -64,15 +64,15 @@ def load(
         raise UnsupportedModel(f"{model}: it cannot be read ({reason}).") from error
 
 
-def _read(name: str, precision: str, device: str, classify: bool) -> Backbone:
+def _read(name: str, precision: str, device: str, classify: bool) -> Engine:
     """Each library is imported only where one of its models is named."""
     library, colon, rest = name.partition(":")
     prefixed = len(library) > 1 and library.replace("_", "").isalnum()  # C:\ is a drive
     if colon and prefixed and not rest:
         raise ModelUnavailable(f"{name} names no model: expected one after the colon.")
     if colon and prefixed and not os.path.lexists(name):
-        backbone: Backbone = model_libraries.get(library)(rest, precision, device, classify)
-        return backbone
+        engine: Engine = model_libraries.get(library)(rest, precision, device, classify)
+        return engine
     from vitmap.models import dino
 
     if name.endswith(dino.SUFFIXES) and is_file(name):
@@ -87,7 +87,7 @@ def _read(name: str, precision: str, device: str, classify: bool) -> Backbone:
     return read_checkpoint(checkpoint, precision, device, classify)
 
 
-def load_default(*, precision: str = "fp32", device: str = "auto") -> tuple[Backbone, str | None]:
+def load_default(*, precision: str = "fp32", device: str = "auto") -> tuple[Engine, str | None]:
     """The default backbone, or the embedded one and the sentence that says why.
 
     Raises ModelError where even that cannot be read.
@@ -101,7 +101,7 @@ def load_default(*, precision: str = "fp32", device: str = "auto") -> tuple[Back
 
 def load_maps_model(
     name: str | None, *, precision: str = "fp32", device: str = "auto"
-) -> tuple[Backbone, tuple[str, ...]]:
+) -> tuple[Engine, tuple[str, ...]]:
     """The model that draws the maps, without a classifier, and what is to be said of it.
 
     `None` is the default one. Raises what `load` and `load_default` raise.
@@ -112,10 +112,11 @@ def load_maps_model(
     return model, (remark,) if remark else ()
 
 
-def require_classifier(backbone: Backbone) -> Backbone:
-    """The same backbone; raises UnsupportedModel where it cannot name what it sees."""
-    if backbone.labels is None:
+def require_classifier(engine: Engine) -> Engine:
+    """The same engine; raises UnsupportedModel where it cannot name what it sees."""
+    if engine.facts.labels is None:
         raise UnsupportedModel(
-            f"{backbone.name} has no classifier: name one with --classifier, or use --no-classify."
+            f"{engine.facts.name} has no classifier: name one with --classifier, or use "
+            "--no-classify."
         )
-    return backbone
+    return engine

@@ -12,8 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vitmap.errors import CaptureError
-
-TokenSet = Sequence[int]  # a query: one token, or several whose rows are averaged
+from vitmap.models.engine import TokenSet
 
 # One row would go through a matrix-vector kernel, which sums in another order than the product of
 # matrices in eager attention: on real weights the two are 1.4e-5 of the row's maximum apart. From
@@ -44,7 +43,7 @@ class AttentionCall:
         rows = self.key.new_zeros(
             (*self.query.shape[:-2], len(queries), self.key.shape[-2]), dtype=torch.float32
         )
-        for some, shares in self.softmax(tokens):
+        for some, shares in self.softmax(tokens) if tokens else ():
             rows += torch.einsum("...cn,qc->...qn", shares, _parts(queries, some, rows))
         return rows
 

@@ -17,19 +17,20 @@ from torch import nn
 
 from vitmap.errors import ModelUnavailable, UnsupportedModel
 from vitmap.maps.maps import Source
-from vitmap.models.backbone import Backbone, Prepare, parse_device
 from vitmap.models.capture import refuse_compiled
 from vitmap.models.checkpoint import Checkpoint
-from vitmap.models.facts import with_facts
+from vitmap.models.engine import Facts
+from vitmap.models.facts import width_of, with_facts
 from vitmap.models.hub import find_checkpoint, find_published
 from vitmap.models.preprocess import Preprocess, prepared
 from vitmap.models.timm_plain import RESAMPLED, require_module, require_plain, unknown
 from vitmap.models.timm_tokens import heads_of, pooling_of, prefix_of
+from vitmap.models.torch_engine import Prepare, TorchEngine, gives_of, parse_device
 
 
 def read(
     name: str, precision: str = "fp32", device: str = "auto", classify: bool = True
-) -> Backbone:
+) -> TorchEngine:
     """`NAME`, `NAME.TAG`, `NAME.TAG@REVISION` as timm lists them, or a folder in timm's layout.
 
     The weights come from the hub that timm names, through the local cache; timm fetches nothing.
@@ -49,7 +50,7 @@ def read(
 
 def read_folder(
     checkpoint: Checkpoint, precision: str = "fp32", device: str = "auto", classify: bool = True
-) -> Backbone:
+) -> TorchEngine:
     """A folder as timm writes it for the hub: config.json with an architecture, and weights."""
     name = checkpoint.name
     checkpoint.require_regular()
@@ -84,7 +85,7 @@ def from_timm(
     network: nn.Module,
     source: Source | str = "a model in memory",
     data_config: Mapping[str, Any] | None = None,
-) -> Backbone:
+) -> TorchEngine:
     """A timm model that is already loaded, for example your own fine-tuned one.
 
     >>> model = from_timm(timm.create_model("vit_tiny_patch16_224", ...).eval())  # doctest: +SKIP
@@ -96,7 +97,7 @@ def from_timm(
     Raises UnsupportedModel where it is no plain ViT, CaptureError where it was compiled.
     """
     source = Source(model=source) if isinstance(source, str) else source
-    return _backbone(network, source, data_config, classify=True)
+    return _engine(network, source, data_config, classify=True)
 
 
 def _build(source: str, name: str, module: str, checkpoint: Checkpoint) -> nn.Module:
@@ -129,42 +130,49 @@ def _loaded(
     precision: str,
     device: str,
     classify: bool,
-) -> Backbone:
+) -> TorchEngine:
     for module in network.modules():
         if hasattr(module, "fused_attn"):
             module.fused_attn = True  # the one call a capture can see; the model is our own
     network = network.float().to(parse_device(device)).eval()
-    facts = Source(model=source, revision=checkpoint.revision, digest=checkpoint.digest())
-    backbone = _backbone(network, facts, None, classify)
-    return backbone.in_bf16() if precision == "bf16" else backbone
+    origin = Source(model=source, revision=checkpoint.revision, digest=checkpoint.digest())
+    engine = _engine(network, origin, None, classify)
+    return engine.in_bf16() if precision == "bf16" else engine
 
 
-def _backbone(
+def _engine(
     network: Any, source: Source, data_config: Mapping[str, Any] | None, classify: bool
-) -> Backbone:
+) -> TorchEngine:
     refuse_compiled([network])
     require_plain(source.model, network)
     patch, native = network.patch_embed.patch_size, network.patch_embed.img_size
     prefix = prefix_of(source.model, network)
     pooling, labels = pooling_of(network), _labels(network) if classify else None
-    return Backbone(
+    layers = list(network.blocks)
+    facts = Facts(
         name=source.model,
+        depth=len(layers),
+        heads=heads_of(source.model, network),
+        width=width_of(layers[0]),
+        patch=(int(patch[0]), int(patch[1])),
+        prefix=prefix,
+        native=(int(native[0]), int(native[1])),
+        any_size=bool(getattr(network, "dynamic_img_size", False)),
+        source=with_facts(source, network, "torchvision", "timm"),
+        gives=gives_of(classifier=bool(labels), pooling=pooling is not None),
+        labels=labels,
+        pooling_heads=pooling.num_heads if pooling is not None else 0,
+    )
+    return TorchEngine(
+        facts=facts,
         network=network,
         trunk=lambda pixels: network.forward_head(
             network.forward_features(pixels), pre_logits=True
         ),
         classifier=network if labels else None,
-        layers=list(network.blocks),
-        heads=heads_of(source.model, network),
-        patch=(int(patch[0]), int(patch[1])),
-        prefix=prefix,
+        layers=layers,
         prepare=_prepare(source.model, network, data_config),
-        labels=labels,
-        native=(int(native[0]), int(native[1])),
-        any_size=bool(getattr(network, "dynamic_img_size", False)),
-        source=with_facts(source, network, "torchvision", "timm"),
         pooling=pooling,
-        pooling_heads=pooling.num_heads if pooling is not None else 0,
     )
 
 

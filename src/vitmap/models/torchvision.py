@@ -17,18 +17,19 @@ from torchvision.transforms._presets import ImageClassification
 
 from vitmap.errors import ModelUnavailable, UnsupportedModel
 from vitmap.maps.maps import Source
-from vitmap.models.backbone import Backbone, parse_device
 from vitmap.models.capture import refuse_compiled
-from vitmap.models.facts import with_facts
+from vitmap.models.engine import Facts
+from vitmap.models.facts import width_of, with_facts
 from vitmap.models.families import windowed
 from vitmap.models.hub import find_file
 from vitmap.models.preprocess import Preprocess, prepared
+from vitmap.models.torch_engine import TorchEngine, gives_of, parse_device
 from vitmap.registry import suggest
 
 
 def read(
     name: str, precision: str = "fp32", device: str = "auto", classify: bool = True
-) -> Backbone:
+) -> TorchEngine:
     """`NAME` or `NAME@WEIGHTS`, such as `vit_b_16@IMAGENET1K_SWAG_E2E_V1`.
 
     Without weights they are torchvision's default ones. They come from torch's cache (TORCH_HOME)
@@ -64,9 +65,9 @@ def read(
         ) from error
     network = network.to(parse_device(device)).eval()
     with file.open("rb") as content:
-        facts = Source(source, digest=hashlib.file_digest(content, "sha256").hexdigest())
-    backbone = _backbone(network, weights.transforms(), facts, labels if classify else None)
-    return backbone.in_bf16() if precision == "bf16" else backbone
+        origin = Source(source, digest=hashlib.file_digest(content, "sha256").hexdigest())
+    engine = _engine(network, weights.transforms(), origin, labels if classify else None)
+    return engine.in_bf16() if precision == "bf16" else engine
 
 
 def from_torchvision(
@@ -74,7 +75,7 @@ def from_torchvision(
     transforms: Any,
     source: Source | str = "a model in memory",
     labels: Sequence[str] | None = None,
-) -> Backbone:
+) -> TorchEngine:
     """A torchvision Vision Transformer that is already loaded, for example a fine-tuned one.
 
     >>> model = from_torchvision(vit_b_16(...).eval(), weights.transforms())  # doctest: +SKIP
@@ -88,12 +89,12 @@ def from_torchvision(
     if labels is None:
         head = getattr(getattr(network, "heads", None), "head", None)
         labels = [f"class {index}" for index in range(getattr(head, "out_features", 0))]
-    return _backbone(network, transforms, source, labels)
+    return _engine(network, transforms, source, labels)
 
 
-def _backbone(
+def _engine(
     network: Any, transforms: Any, source: Source, labels: Sequence[str] | None
-) -> Backbone:
+) -> TorchEngine:
     refuse_compiled([network])
     _require_plain(source.model, network)
     if not isinstance(transforms, ImageClassification):
@@ -105,20 +106,26 @@ def _backbone(
     resample = Image.Resampling[transforms.interpolation.value.upper()]
     look = Preprocess(tuple(transforms.mean), tuple(transforms.std), int(resample))
     side, patch = network.image_size, network.patch_size
-    return Backbone(
+    facts = Facts(
         name=source.model,
+        depth=len(layers),
+        heads=layers[0].num_heads,
+        width=width_of(layers[0]),
+        patch=(patch, patch),
+        prefix=("CLS",),
+        native=(side, side),
+        any_size=False,  # the network asserts it
+        source=with_facts(source, network, "torchvision"),
+        gives=gives_of(classifier=bool(labels), pooling=False),
+        labels=dict(enumerate(labels)) if labels else None,
+    )
+    return TorchEngine(
+        facts=facts,
         network=network,
         trunk=network,
         classifier=network if labels else None,
         layers=layers,
-        heads=layers[0].num_heads,
-        patch=(patch, patch),
-        prefix=("CLS",),
         prepare=partial(prepared, transforms, look),
-        labels=dict(enumerate(labels)) if labels else None,
-        native=(side, side),
-        any_size=False,  # the network asserts it
-        source=with_facts(source, network, "torchvision"),
     )
 
 

@@ -22,8 +22,8 @@ from vitmap.files.checked import convert, damaged, load_tensors, parse_json, sea
 from vitmap.files.opener import GIB, MIB, read_file
 from vitmap.files.place import inside
 from vitmap.maps.query import Query
+from vitmap.maps.stack import FLOOR
 from vitmap.rank.threshold import Alarm, Count, Number, Share
-from vitmap.reference.statistics import FLOOR
 
 FORMAT, OLD_FORMAT = 2, 1
 FILE, TENSORS = "recipe.json", "recipe.safetensors"

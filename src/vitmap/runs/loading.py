@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from vitmap.errors import ModelError, ModelUnavailable
-from vitmap.models.backbone import Backbone
+from vitmap.models.engine import Engine
 from vitmap.models.load import CLASSIFIER, load, load_default, require_classifier
 from vitmap.runs.settings import Settings
 
@@ -15,8 +15,8 @@ from vitmap.runs.settings import Settings
 class Lineup:
     """The models of a run; `remarks` say in one line each what the user did not ask for."""
 
-    maps: Backbone
-    classifier: Backbone | None
+    maps: Engine
+    classifier: Engine | None
     remarks: tuple[str, ...]
 
     @property
@@ -27,10 +27,10 @@ class Lineup:
     def require(self, digests: tuple[str | None, str | None]) -> None:
         """Raises ModelError for weights other than the recorded ones (maps, classifier)."""
         for model, digest in zip((self.maps, self.classifier), digests, strict=True):
-            if model is not None and model.source.digest != digest:
+            if model is not None and model.facts.source.digest != digest:
                 raise ModelError(
-                    f"{model.name}: not the weights of the recorded run (their sha256 is another): "
-                    "run it anew without --replay."
+                    f"{model.facts.name}: not the weights of the recorded run (their sha256 is "
+                    "another): run it anew without --replay."
                 )
 
 
@@ -55,7 +55,7 @@ def line_up(settings: Settings) -> Lineup:
     if settings.classifier is not None:
         chosen = maps if one else read(settings.classifier)
         return Lineup(maps, require_classifier(chosen), remarks)
-    if maps.labels is not None:
+    if maps.facts.labels is not None:
         return Lineup(maps, maps, remarks)
     try:
         return Lineup(maps, read(CLASSIFIER), remarks)

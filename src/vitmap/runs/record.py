@@ -50,13 +50,14 @@ def record_of(
     recipe: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The record of a run, or of one picture of it; `write_record` adds its digest."""
+    facts = lineup.maps.facts
     return {
         "vitmap": __version__,
         "format": RECORD_FORMAT,
         "command": list(command),
         "settings": asdict(settings),
-        "model": _about(lineup.maps.source, lineup.maps.prefix),
-        "classifier": _about(lineup.classifier.source) if lineup.classifier else None,
+        "model": _about(facts.source, facts.prefix),
+        "classifier": _about(lineup.classifier.facts.source) if lineup.classifier else None,
         "recipe": recipe,
         "remarks": list(lineup.remarks),
         "scale": _scale(scale) if scale else None,

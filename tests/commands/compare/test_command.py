@@ -52,9 +52,9 @@ def test_everything_is_written_whole_and_recorded(
     model = api.load(planted)
     for row, path in zip(record["rows"], pictures, strict=True):
         assert row["sha256"] == api.read_photo(path).digest
-        assert row["model"]["digest"] == model.source.digest
-        assert row["model"]["revision"] == model.source.revision
-        assert row["patch_grid_yx"] == list(model.view((48, 72), 32).grid)
+        assert row["model"]["digest"] == model.facts.source.digest
+        assert row["model"]["revision"] == model.facts.source.revision
+        assert row["patch_grid_yx"] == list(model.facts.view((48, 72), 32).grid)
     assert said.out[0] == ("Layer L2, heads H0 to H2: what the CLS token attends to in 2 pictures")
     assert said.out[-1] == f"  5 files in {out}: start with compare.png"
     maps = [line.split()[:2] for line in said.out if line.startswith("  L2 H")]

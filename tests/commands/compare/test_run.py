@@ -17,6 +17,7 @@ import tiny
 import vitmap as api
 from assets import ASSETS
 from command import Command
+from eager import tensor_of
 from oracles.attention import bits_of, fewest, iou_of, mean_distance
 from parts import table
 from vitmap.commands.compare import report
@@ -127,9 +128,9 @@ def test_every_number_is_that_of_the_models_own_attention(
     assert [line["map"] for line in lines] == 2 * names
     for path in pictures:
         photo = api.read_photo(path)
-        view = model.view(photo.size, asked[-1], fit)
+        view = model.facts.view(photo.size, asked[-1], fit)
         with torch.no_grad():
-            seen = eager(pixel_values=model.pixels(photo, view), output_attentions=True)
+            seen = eager(pixel_values=tensor_of(model, photo, view), output_attentions=True)
         for line in (line for line in lines if line["picture"] == path.name):
             layer, head = (int(word[1:]) for word in line["map"].split())
             matrix = seen.attentions[layer][0, head].numpy().astype(np.float64)
@@ -137,11 +138,11 @@ def test_every_number_is_that_of_the_models_own_attention(
 
 
 def assert_numbers(
-    line: dict[str, str], matrix: np.ndarray, model: api.Backbone, view: View
+    line: dict[str, str], matrix: np.ndarray, model: api.TorchEngine, view: View
 ) -> None:
     """A line of the table against the head's whole attention matrix."""
-    prefix = len(model.prefix)
-    asks = matrix[0] if "CLS" in model.prefix else matrix[prefix:].mean(axis=0)
+    prefix = len(model.facts.prefix)
+    asks = matrix[0] if "CLS" in model.facts.prefix else matrix[prefix:].mean(axis=0)
     row, near = asks[prefix:], {"rel": 1e-4, "abs": 1e-5}
     y, x = divmod(int(row.argmax()), view.grid[1])
     far = mean_distance(matrix, prefix, view.grid, view.source)

@@ -27,7 +27,7 @@ from explore_pages import (
 from vitmap.maps.mass import keep_mass
 from vitmap.maps.scale import Scale, scale_of
 from vitmap.maps.sinks import MEANINGS, alarms_of
-from vitmap.models.backbone import Backbone
+from vitmap.models.torch_engine import TorchEngine
 from vitmap.photo.read import read_photo
 from vitmap.photo.view import View
 from vitmap.render.colormap import palette
@@ -60,10 +60,10 @@ def test_rows_in_the_page_are_the_models_own(
     path = noise(folder / f"{name}.png", FAMILIES[family])
     page = opening(write(model, [path], folder / name))
     photo = read_photo(path)
-    view = model.view(photo.size, 32)
+    view = model.facts.view(photo.size, 32)
     matrices = [m[0].numpy() for m in eager_matrices(model, model.pixels(photo, view))]
-    prefix, (gy, gx) = len(model.prefix), view.grid
-    assert asked(page, "vitmap.prefix(0)") == list(model.prefix)
+    prefix, (gy, gx) = len(model.facts.prefix), view.grid
+    assert asked(page, "vitmap.prefix(0)") == list(model.facts.prefix)
     chance = np.random.default_rng(0)
     for _ in range(12):
         layer, head = int(chance.integers(3)), int(chance.integers(3))
@@ -72,10 +72,10 @@ def test_rows_in_the_page_are_the_models_own(
         assert_close(found, matrices[layer][head, prefix + row * gx + column], 1e-2)
         mean = row_of(page, 0, "mean", layer, head)
         assert_close(mean, matrices[layer][head, prefix:].mean(axis=0), 1e-5)
-    for token, name in enumerate(model.prefix):
+    for token, name in enumerate(model.facts.prefix):
         query = {"CLS": "cls"}.get(name, name.replace(" ", ":"))
         assert_close(row_of(page, 0, query, 2, 1), matrices[2][1, token], 1e-5)
-    start = str(model.default_query((0, 1, 2)))
+    start = str(model.facts.default_query((0, 1, 2)))
     assert f"What the {start} attends to in layer 2, head 0 (L2 H0)." in page.text("seen")
     assert "e-" not in page.text("seen"), "no share that only a computer can read"
 
@@ -101,20 +101,23 @@ def test_the_smallest_grids_and_models_have_a_page(
     maps = api.attend(model, path, "all", query="cls", size=size)
     assert maps.view.grid == {"one patch": (1, 1), "a strip": (1, 9)}.get(case, (2, 2))
     cells = [cell for row in maps.cells() for cell in row]
+    heads = model.facts.heads
     marks = asked(
         page,
         f"""Array.from({{ length: {len(cells)} }}, (_, n) => vitmap.alarms(
-          0, "cls", Math.floor(n / {model.heads}), n % {model.heads}).map(({{ kind }}) => kind))""",
+          0, "cls", Math.floor(n / {heads}), n % {heads}).map(({{ kind }}) => kind))""",
     )
     assert marks == [[alarm.kind for alarm in cell.alarms] for cell in cells]
-    last = model.depth - 1
+    last = model.facts.depth - 1
     high = asked(page, f"vitmap.limits(0, {last}).high")
     assert high == pytest.approx(scale_of("image", cells).upper, rel=1e-5)
     for n, cell in enumerate(cells):
-        row = row_of(page, 0, "cls", *divmod(n, model.heads))
+        row = row_of(page, 0, "cls", *divmod(n, model.facts.heads))
         assert_close(row[1:], cell.values.ravel(), 1e-5)
     plural = "" if shape else "s"
-    assert f"{model.depth} layer{plural} × {model.heads} head{plural} ·" in page.text("subtitle")
+    assert f"{model.facts.depth} layer{plural} × {model.facts.heads} head{plural} ·" in page.text(
+        "subtitle"
+    )
     if maps.view.grid[0] == 1:  # the tag of the asking patch has no room above or below it
         click(page, 0, maps.view, 0, 0)
         box = page.page.locator("#canvas-0").bounding_box()
@@ -128,10 +131,10 @@ def test_a_pooling_query_asks_after_the_last_layer(
     model, path = model_of("siglip"), noise(folder / "pool.png", LANDSCAPE)
     page = opening(write(model, [path], folder / "pool", query="pool"))
     own = api.attend(model, path, -1, query="pool", size=32)
-    for head in range(model.pooling_heads):
+    for head in range(model.facts.pooling_heads):
         row = row_of(page, 0, "pool", 2, head)
         np.testing.assert_allclose(row, own.values[0, head].ravel(), rtol=1e-6)
-    assert page.page.locator(".cell").count() == model.pooling_heads
+    assert page.page.locator(".cell").count() == model.facts.pooling_heads
     assert "head 0 of the pooling head (pool H0)" in page.text("seen")
     page.press("m")
     assert page.page.locator(".cell").count() == 9
@@ -148,7 +151,7 @@ def test_what_is_not_there_is_refused_by_name(two: Opened) -> None:
 
 @pytest.mark.parametrize("query", ["cls", "register:2", "mean"])
 def test_kept_patches_and_alarms_are_those_of_python(
-    query: str, two: Opened, pair: tuple[Backbone, list[Path], Path]
+    query: str, two: Opened, pair: tuple[TorchEngine, list[Path], Path]
 ) -> None:
     model, paths, _ = pair
     for n, path in enumerate(paths):
@@ -164,11 +167,11 @@ def test_kept_patches_and_alarms_are_those_of_python(
 
 
 def test_alarms_and_kept_patches_of_a_patch_query(
-    two: Opened, pair: tuple[Backbone, list[Path], Path]
+    two: Opened, pair: tuple[TorchEngine, list[Path], Path]
 ) -> None:
     """From the page's own row, which is the model's but for float16."""
     model, paths, _ = pair
-    view = model.view(read_photo(paths[0]).size, 32)
+    view = model.facts.view(read_photo(paths[0]).size, 32)
     marked = set()
     for row, column in ((0, 0), (2, 5), (4, 11)):
         query = patch_query(view, row, column)
@@ -187,7 +190,7 @@ def test_alarms_and_kept_patches_of_a_patch_query(
 
 
 def test_marks_stand_on_the_cells_and_in_words(
-    two: Opened, pair: tuple[Backbone, list[Path], Path]
+    two: Opened, pair: tuple[TorchEngine, list[Path], Path]
 ) -> None:
     model, paths, _ = pair
     maps = [own_maps(model, path, "cls") for path in paths]
@@ -209,7 +212,9 @@ def test_marks_stand_on_the_cells_and_in_words(
     assert seen
 
 
-def test_scales_are_those_of_python(two: Opened, pair: tuple[Backbone, list[Path], Path]) -> None:
+def test_scales_are_those_of_python(
+    two: Opened, pair: tuple[TorchEngine, list[Path], Path]
+) -> None:
     model, paths, _ = pair
     maps = [own_maps(model, path, "cls") for path in paths]
     cells = [[c for row in one.cells() for c in row] for one in maps]
@@ -233,7 +238,7 @@ def test_scales_are_those_of_python(two: Opened, pair: tuple[Backbone, list[Path
 @pytest.mark.parametrize("scale", ["image", "cell"])
 @pytest.mark.parametrize("colormap", ["viridis", "gray"])
 def test_small_maps_have_the_colours_of_python(
-    scale: str, colormap: str, two: Opened, pair: tuple[Backbone, list[Path], Path]
+    scale: str, colormap: str, two: Opened, pair: tuple[TorchEngine, list[Path], Path]
 ) -> None:
     model, paths, _ = pair
     two.page.select_option("#scale", scale)
@@ -264,23 +269,27 @@ def test_real_weights(
     path = shared / "pictures" / "dog.jpg"
     page = opening(write(model, [path], tmp_path / "out", size=size))
     assert (tmp_path / "out" / "explore.html").stat().st_size < 25_000_000
-    photo, layers = read_photo(path), range(model.depth)
+    photo, layers = read_photo(path), range(model.facts.depth)
     about = asked(page, "JSON.parse(document.getElementById('about').textContent).photos[0]")
     gx, gy = about["grid"]
-    view = View(photo.size, (gy * model.patch[0], gx * model.patch[1]), model.patch)
+    view = View(
+        photo.size, (gy * model.facts.patch[0], gx * model.facts.patch[1]), model.facts.patch
+    )
     assert size or 700 < gx * gy <= 784
     matrices = eager_matrices(model, model.pixels(photo, view))
     chance = np.random.default_rng(1)
     for _ in range(10):
-        layer, head = int(chance.choice(layers)), int(chance.integers(model.heads))
+        layer, head = int(chance.choice(layers)), int(chance.integers(model.facts.heads))
         row, column = int(chance.integers(gy)), int(chance.integers(gx))
         own = matrices[layer][0, head, 1 + row * gx + column].numpy()
         assert_close(row_of(page, 0, patch_query(view, row, column), layer, head), own, 1e-2)
-    cls = {(la, h): matrices[la][0, h, 0].numpy() for la in layers for h in range(model.heads)}
+    cls = {
+        (la, h): matrices[la][0, h, 0].numpy() for la in layers for h in range(model.facts.heads)
+    }
     marks = asked(
         page,
-        f"""Array.from({{ length: {model.depth} }}, (_, layer) =>
-          Array.from({{ length: {model.heads} }}, (_, head) =>
+        f"""Array.from({{ length: {model.facts.depth} }}, (_, layer) =>
+          Array.from({{ length: {model.facts.heads} }}, (_, head) =>
             vitmap.alarms(0, "cls", layer, head).map(({{ kind }}) => kind)))""",
     )
     for (layer, head), row in cls.items():

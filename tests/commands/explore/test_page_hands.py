@@ -27,7 +27,7 @@ from explore_pages import (
     settled,
     write,
 )
-from vitmap.models.backbone import Backbone
+from vitmap.models.torch_engine import TorchEngine
 from vitmap.photo.read import read_photo
 from vitmap.photo.view import View
 from vitmap.render.caveat import CAVEAT
@@ -46,10 +46,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_click_asks_and_the_photos_are_linked(
-    two: Opened, pair: tuple[Backbone, list[Path], Path]
+    two: Opened, pair: tuple[TorchEngine, list[Path], Path]
 ) -> None:
     model, paths, _ = pair
-    views = [model.view(read_photo(path).size, 32) for path in paths]
+    views = [model.facts.view(read_photo(path).size, 32) for path in paths]
     click(two, 0, views[0], 3, 7)
     state = asked(two, "vitmap.state()")
     assert state["queries"] == [patch_query(views[0], 3, 7).replace(".00", ""), "cls"]
@@ -67,10 +67,10 @@ def test_a_click_asks_and_the_photos_are_linked(
 
 
 def test_the_value_under_the_pointer_is_told(
-    two: Opened, pair: tuple[Backbone, list[Path], Path]
+    two: Opened, pair: tuple[TorchEngine, list[Path], Path]
 ) -> None:
     model, paths, _ = pair
-    view = model.view(read_photo(paths[0]).size, 32)
+    view = model.facts.view(read_photo(paths[0]).size, 32)
     click(two, 0, view, 2, 3)
     two.press("c")
     box = two.page.locator("#canvas-0").bounding_box()
@@ -133,10 +133,10 @@ def test_the_grid_is_named_and_one_stop_of_the_tab_key(two: Opened) -> None:
 
 
 def test_the_address_brings_the_view_back(
-    two: Opened, pair: tuple[Backbone, list[Path], Path], opening: Callable[..., Opened]
+    two: Opened, pair: tuple[TorchEngine, list[Path], Path], opening: Callable[..., Opened]
 ) -> None:
     model, paths, path = pair
-    view = model.view(read_photo(paths[0]).size, 32)
+    view = model.facts.view(read_photo(paths[0]).size, 32)
     click(two, 0, view, 1, 4)
     drag(two, 0, view, (0, 0), (1, 2))
     two.press("ArrowUp", "[", "o", "t", "v", "s")
@@ -161,7 +161,9 @@ def test_an_address_brings_no_more_marks_than_can_be_drawn(two: Opened) -> None:
     assert asked(two, "vitmap.state().boxes[0].length") == 50
 
 
-def test_downloads_hold_what_is_shown(two: Opened, pair: tuple[Backbone, list[Path], Path]) -> None:
+def test_downloads_hold_what_is_shown(
+    two: Opened, pair: tuple[TorchEngine, list[Path], Path]
+) -> None:
     model, paths, _ = pair
     maps = [own_maps(model, path, "cls") for path in paths]
     text = two.downloaded("save-csv").decode("utf-8-sig")
@@ -195,7 +197,10 @@ def test_hostile_names_stay_text(two: Opened) -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(1920, 1080), (900, 700), (390, 844)])
 def test_nothing_is_cut_off(
-    width: int, height: int, pair: tuple[Backbone, list[Path], Path], opening: Callable[..., Opened]
+    width: int,
+    height: int,
+    pair: tuple[TorchEngine, list[Path], Path],
+    opening: Callable[..., Opened],
 ) -> None:
     page = opening(pair[2])
     page.page.set_viewport_size({"width": width, "height": height})
@@ -236,7 +241,7 @@ def test_a_strip_and_all_its_maps_are_seen_whole(
     )
     # The tag of a patch at the right edge stands whole within the photo: its orange reaches
     # further to the left than its patch.
-    view = model.view(read_photo(path).size, 32)
+    view = model.facts.view(read_photo(path).size, 32)
     rows, columns = view.grid
     click(page, 0, view, rows // 2, columns - 1)
     assert page.text("seen").startswith("L2 H0")

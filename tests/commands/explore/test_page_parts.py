@@ -15,7 +15,7 @@ from browser import Opened
 from explore_pages import asked, drag, own_maps
 from vitmap.maps.maps import AttentionMaps
 from vitmap.maps.parts import on_part
-from vitmap.models.backbone import Backbone
+from vitmap.models.torch_engine import TorchEngine
 
 
 def times_on(
@@ -34,7 +34,9 @@ def times_on(
     return times, {cell: float(np.mean([of.share for of in ofs])) for cell, ofs in each.items()}
 
 
-def test_marked_parts_rank_the_heads(two: Opened, pair: tuple[Backbone, list[Path], Path]) -> None:
+def test_marked_parts_rank_the_heads(
+    two: Opened, pair: tuple[TorchEngine, list[Path], Path]
+) -> None:
     model, paths, _ = pair
     maps = [own_maps(model, path, "mean") for path in paths]
     views = [one.view for one in maps]
@@ -72,7 +74,7 @@ def test_marked_parts_rank_the_heads(two: Opened, pair: tuple[Backbone, list[Pat
 
 
 def test_a_head_with_a_mark_does_not_lead(
-    two: Opened, pair: tuple[Backbone, list[Path], Path]
+    two: Opened, pair: tuple[TorchEngine, list[Path], Path]
 ) -> None:
     """A sink that happens to lie on the part has the most there, and comes last with its reason."""
     maps = own_maps(pair[0], pair[1][0], "cls")
@@ -108,7 +110,7 @@ def test_a_head_with_a_mark_does_not_lead(
 
 
 def test_a_finger_asks_scrolls_and_marks_once_it_was_asked_to(
-    pair: tuple[Backbone, list[Path], Path], opening: Callable[..., Opened]
+    pair: tuple[TorchEngine, list[Path], Path], opening: Callable[..., Opened]
 ) -> None:
     page = opening(pair[2], has_touch=True)
     box = page.page.locator("#canvas-0").bounding_box()

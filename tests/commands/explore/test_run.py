@@ -97,13 +97,13 @@ def test_layers_are_evenly_spread_with_the_last(count: int) -> None:
 @pytest.mark.parametrize("family", ["vit", "dinov2_with_registers", "siglip", "beit"])
 def test_the_estimate_knows_the_models_own_sizes(family: str) -> None:
     model = backbone_of(tiny.build(family))
-    assert stack_of(model) == Stack(3, 3, 8, len(model.prefix), (4, 4))
+    assert stack_of(model.facts) == Stack(3, 3, 8, len(model.facts.prefix), (4, 4))
 
 
 def operands_of(family: str, factor: float = 6.0) -> Operands:
     model = backbone_of(tiny.scale_queries_and_keys(tiny.build(family), factor))
     photo = photo_of(40, 90)
-    _, operands = attend_with_operands(model, photo, model.view(photo.size, 32))
+    _, operands = attend_with_operands(model, photo, model.facts.view(photo.size, 32))
     return operands
 
 

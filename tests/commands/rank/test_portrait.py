@@ -264,7 +264,7 @@ def test_both_maps_come_from_the_models_own_rows(planted: Path, draw: Callable[.
     settings = RankSettings(model=str(planted), size=16, device="cpu")
     model, _ = load_model(settings)
     photo = read_photo(draw("a.png", 16, 24))
-    view = model.view(photo.size, 16)
+    view = model.facts.view(photo.size, 16)
     maps, back = look_twice(model, photo, view, None)
     again = vitmap.attend(model, photo, "all", size=16)
     flipped = read_photo(np.ascontiguousarray(photo.pixels[:, ::-1]))

@@ -44,7 +44,7 @@ def recipe(tiny_classifier: Path, draw: Callable[..., Path], tmp_path: Path) -> 
     made = Recipe(
         model=str(tiny_classifier),
         revision=None,
-        digest=model.source.digest,
+        digest=model.facts.source.digest,
         precision="fp32",
         size=32,
         fit=None,

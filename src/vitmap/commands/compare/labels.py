@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from vitmap.errors import UsageError
 from vitmap.maps.maps import Prediction
-from vitmap.models.backbone import Backbone
+from vitmap.models.engine import Engine
 
 _LISTED = 5  # near names that an error lists: of a thousand classes nobody wants them all
 
@@ -30,7 +30,7 @@ class Verdict:
 class Naming:
     """Who names a picture, and what it is said to show; `why` nobody does."""
 
-    classifier: Backbone | None
+    classifier: Engine | None
     label: str | None
     why: str
 
@@ -38,7 +38,7 @@ class Naming:
         """Whether the classifier is right, where both sides have said something."""
         if self.label is None or prediction is None or self.classifier is None:
             return None
-        return verdict_of(prediction, self.label, (self.classifier.labels or {}).values())
+        return verdict_of(prediction, self.label, (self.classifier.facts.labels or {}).values())
 
 
 def names_of(label: str) -> set[str]:

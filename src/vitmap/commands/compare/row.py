@@ -17,9 +17,8 @@ from vitmap.maps.agreement import agreement
 from vitmap.maps.maps import AttentionMaps, PatchMap, Prediction, Source
 from vitmap.maps.parts import OnPart
 from vitmap.maps.query import Query
-from vitmap.methods.attention_span import MeanDistance
 from vitmap.methods.seeing import see
-from vitmap.models.backbone import Backbone
+from vitmap.models.engine import Engine
 from vitmap.photo.read import Photo
 
 _SHOWN = 900  # px of a photo's longer side that are kept for the figure
@@ -52,7 +51,7 @@ class ComparedRow:
 
 
 def look_at(
-    model: Backbone,
+    model: Engine,
     photo: Photo,
     settings: CompareSettings,
     *,
@@ -65,6 +64,7 @@ def look_at(
     Raises what `attend` raises, and InputError for parts that do not fit the photo.
     """
     outlines = _outlines(photo, entry)
+    facts = model.facts
     maps, distances, prediction = _attend(model, photo, settings, naming.classifier)
     cells = cells_of(maps, settings.maps)
     kept = np.stack([cell.keep_mass(settings.maps.threshold) for cell in cells])
@@ -75,9 +75,9 @@ def look_at(
         photo=small,
         size=photo.size,
         source=maps.source,
-        prefix=model.prefix,
-        depth=model.depth,
-        heads=model.heads,
+        prefix=facts.prefix,
+        depth=facts.depth,
+        heads=facts.heads,
         query=maps.query,
         numbers=numbers_of(cells, kept, means),
         agreement=agreement(kept),
@@ -89,18 +89,17 @@ def look_at(
 
 
 def _attend(
-    model: Backbone, photo: Photo, settings: CompareSettings, classifier: Backbone | None
+    model: Engine, photo: Photo, settings: CompareSettings, classifier: Engine | None
 ) -> tuple[AttentionMaps, Float[np.ndarray, "layer head"], Prediction | None]:
     """The maps, how far every head looks (a pooling query has no place to look from), the label."""
     asked = settings.maps
-    view = model.view(photo.size, asked.size, asked.fit)
+    view = model.facts.view(photo.size, asked.size, asked.fit)
     pixels = model.pixels(photo, view)
-    far = MeanDistance(len(model.prefix), view)
-    maps, prediction = see(
-        model, classifier, photo, view, pixels, asked.layer, asked.query, also=far
+    maps, captured, prediction = see(
+        model, classifier, photo, view, pixels, asked.layer, asked.query, spans=True
     )
     nowhere = np.full(maps.heads, np.nan)
-    found = [far.pixels[n].numpy() if n in far.pixels else nowhere for n in maps.layers]
+    found = [captured.spans.get(layer, nowhere) for layer in maps.layers]
     return maps, np.stack(found), prediction
 
 

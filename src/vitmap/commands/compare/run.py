@@ -17,7 +17,7 @@ from vitmap.maps.maps import Prediction, Source
 from vitmap.maps.names import display_name
 from vitmap.maps.selection import select
 from vitmap.methods.attention import check_query
-from vitmap.models.backbone import Backbone
+from vitmap.models.engine import Engine
 from vitmap.models.load import load
 from vitmap.photo.read import Photo, read_photo
 from vitmap.render.colormap import palette
@@ -105,7 +105,7 @@ def _across_pictures(
         except Exception as error:
             failed.append(Failure(str(path), failure_of(path, error)))
         seen()
-    other = None if lineup.one_model or not lineup.classifier else lineup.classifier.source
+    other = None if lineup.one_model or not lineup.classifier else lineup.classifier.facts.source
     return rows, failed, other, list(lineup.remarks)
 
 
@@ -145,34 +145,35 @@ def _in_model(
     asked = settings.maps
     model = load(name, precision=asked.precision, device=asked.device, classify=asked.classify)
     check_asked(model, settings, len(settings.models))
-    classifier = model if model.labels is not None else None
+    classifier = model if model.facts.labels is not None else None
     why = "no classifier" if asked.classify else ""
     naming = Naming(classifier, label_for(settings.labels, 0), why)
     row = look_at(model, photo, settings, name=shown, naming=naming, entry=entry)
-    return row, set((model.labels or {}).values())
+    return row, set((model.facts.labels or {}).values())
 
 
-def check_asked(model: Backbone, settings: CompareSettings, rows: int) -> None:
+def check_asked(model: Engine, settings: CompareSettings, rows: int) -> None:
     """Raises UsageError or ModelError for what this model cannot give of any picture."""
     maps = settings.maps
-    layers = select(maps.layer, model.depth, "layer")
-    heads = select(maps.head, model.heads, "head")
+    facts = model.facts
+    layers = select(maps.layer, facts.depth, "layer")
+    heads = select(maps.head, facts.heads, "head")
     check_count(len(layers), len(heads), maps, rows)
-    check_query(model, maps.query, maps.layer)
-    model.view((100, 100), maps.size, maps.fit)
+    check_query(facts, maps.query, maps.layer)
+    facts.view((100, 100), maps.size, maps.fit)
 
 
-def _check_labels(classifier: Backbone | None, labels: Sequence[str]) -> None:
-    if classifier is None or classifier.labels is None:
+def _check_labels(classifier: Engine | None, labels: Sequence[str]) -> None:
+    if classifier is None or classifier.facts.labels is None:
         raise UnsupportedModel(
             "--label was given, but there is no classifier in reach to be right or wrong: name "
             "one with --classifier."
         )
-    classes = list(classifier.labels.values())
-    stub = Prediction(classifier.name, ((classes[0], 0.0),), (1, 1), False)
+    classes = list(classifier.facts.labels.values())
+    stub = Prediction(classifier.facts.name, ((classes[0], 0.0),), (1, 1), False)
     for label in labels:
         if verdict_of(stub, label, classes).right is None:
-            raise unknown_label(label, classes, f"{display_name(classifier.name)} knows")
+            raise unknown_label(label, classes, f"{display_name(classifier.facts.name)} knows")
 
 
 def _failure_of(name: str, error: Exception) -> VitmapError:

@@ -18,8 +18,7 @@ from vitmap.maps.query import Query
 from vitmap.maps.selection import select
 from vitmap.methods.attention import look
 from vitmap.methods.operands import attend_with_operands
-from vitmap.models.backbone import Backbone
-from vitmap.models.facts import width_of
+from vitmap.models.engine import Engine, Facts
 from vitmap.photo.read import Photo
 from vitmap.photo.view import View
 
@@ -37,39 +36,38 @@ class Seen:
 
 
 def plan_of(
-    model: Backbone, photo: Photo, size: int | None, fit: str | None, layer: str | None
+    facts: Facts, photo: Photo, size: int | None, fit: str | None, layer: str | None
 ) -> Plan:
     """The grid and the layers of one photo, before the model runs."""
-    asked = select(layer, model.depth, "layer") if layer else None
-    view: Callable[[int | None], View] = partial(model.view, photo.size, fit=fit)
-    return plan(stack_of(model), view, size, asked, model.any_size)
+    asked = select(layer, facts.depth, "layer") if layer else None
+    view: Callable[[int | None], View] = partial(facts.view, photo.size, fit=fit)
+    return plan(stack_of(facts), view, size, asked, facts.any_size)
 
 
-def stack_of(model: Backbone) -> Stack:
+def stack_of(facts: Facts) -> Stack:
     """What decides how large a page of this model is."""
-    width = width_of(model.layers[0])
-    return Stack(model.depth, model.heads, width // model.heads, len(model.prefix), model.patch)
+    dim = facts.width // facts.heads
+    return Stack(facts.depth, facts.heads, dim, len(facts.prefix), facts.patch)
 
 
-def queries_of(model: Backbone) -> tuple[Query, ...]:
+def queries_of(facts: Facts) -> tuple[Query, ...]:
     """All whose rows are stored: prefix tokens, the mean over patches, the pooling query."""
     names = {"CLS": "cls", "distillation": "distillation"}
-    prefix = [names.get(name, name.replace(" ", ":")) for name in model.prefix]
-    pool = ["pool"] if model.pooling is not None else []
+    prefix = [names.get(name, name.replace(" ", ":")) for name in facts.prefix]
+    pool = ["pool"] if "pool" in facts.gives else []
     return tuple(map(Query.parse, [*prefix, "mean", *pool]))
 
 
-def look_at(
-    model: Backbone, photo: Photo, view: View, layers: tuple[int, ...], start: Query
-) -> Seen:
+def look_at(model: Engine, photo: Photo, view: View, layers: tuple[int, ...], start: Query) -> Seen:
     """One photo with its rows, each of them compared with the model's own.
 
     Raises what `attend_with_operands` and `pack_checked` raise, and UsageError for a first query
     that lies outside the photo.
     """
+    facts = model.facts
     if start.kind == "patch":
-        start.tokens(model.prefix, view)
-    queries = queries_of(model)
+        start.tokens(facts.prefix, view)
+    queries = queries_of(facts)
     asked = [query for query in queries if query.kind != "pool"]
     maps, operands = attend_with_operands(model, photo, view, layers, asked)
     rows: dict[str, Float32[ndarray, "layer head token"]] = {
@@ -78,14 +76,14 @@ def look_at(
     if len(asked) < len(queries):
         # The pooling query asks once, after the last layer: a forward of its own.
         seen, pixels = [(photo, view)], model.pixels(photo, view)
-        ((pool,),), _ = look(model, seen, pixels, model.depth - 1, [Query("pool")])
+        ((pool,),), _ = look(model, seen, pixels, facts.depth - 1, [Query("pool")])
         rows["pool"] = tokens_of(pool)
     packed = pack_checked(operands)
     shown = Shown(
         name=photo.name,
         sha256=photo.digest,
         view=view,
-        prefix=model.prefix,
+        prefix=facts.prefix,
         start=start.text,
         jpeg=_jpeg(photo.pixels),
         rows=rows,

@@ -17,7 +17,7 @@ from vitmap.maps.names import display_name
 from vitmap.maps.query import Query
 from vitmap.maps.selection import select
 from vitmap.methods.attention import check_query
-from vitmap.models.backbone import Backbone
+from vitmap.models.engine import Engine, Facts
 from vitmap.models.load import load_maps_model
 from vitmap.photo.read import Photo, read_photo
 from vitmap.runs.staging import RECORD_FORMAT, staged
@@ -35,7 +35,7 @@ class Explored:
     failed: tuple[Exception, ...]
 
 
-def load_model(settings: ExploreSettings) -> tuple[Backbone, tuple[str, ...]]:
+def load_model(settings: ExploreSettings) -> tuple[Engine, tuple[str, ...]]:
     """The model, and what is to be said of it. Raises ModelError, UsageError."""
     settings.check()
     model, remarks = load_maps_model(
@@ -44,16 +44,16 @@ def load_model(settings: ExploreSettings) -> tuple[Backbone, tuple[str, ...]]:
     if settings.query is not None:
         # The pooling query asks after the last layer; the page has it whatever layers it holds.
         pools = Query.parse(settings.query).kind == "pool"
-        check_query(model, settings.query, -1 if pools else "all")
-    select(settings.layer or "all", model.depth, "layer")
-    model.view((100, 100), settings.size, settings.fit)
+        check_query(model.facts, settings.query, -1 if pools else "all")
+    select(settings.layer or "all", model.facts.depth, "layer")
+    model.facts.view((100, 100), settings.size, settings.fit)
     return model, remarks
 
 
 def explore(
     paths: Sequence[Path],
     settings: ExploreSettings,
-    model: Backbone,
+    model: Engine,
     remarks: Sequence[str],
     out: Path,
     command: Sequence[str],
@@ -68,35 +68,36 @@ def explore(
     if not photos:
         raise failed[0]
     size, fit, layer = settings.size, settings.fit, settings.layer
-    plans = [plan_of(model, photo, size, fit, layer) for photo in photos]
+    facts = model.facts
+    plans = [plan_of(facts, photo, size, fit, layer) for photo in photos]
     layers = min((plan.layers for plan in plans), key=len)
-    start = Query.parse(settings.query) if settings.query else model.default_query(layers)
+    start = Query.parse(settings.query) if settings.query else facts.default_query(layers)
     seen = [
         look_at(model, photo, plan.view, layers, start)
         for photo, plan in zip(photos, plans, strict=True)
     ]
     page = Page(
-        model=display_name(model.name),
+        model=display_name(facts.name),
         layers=layers,
-        depth=model.depth,
-        heads=model.heads,
-        pool_heads=model.pooling_heads if model.pooling is not None else 0,
-        queries=queries_of(model),
+        depth=facts.depth,
+        heads=facts.heads,
+        pool_heads=facts.pooling_heads if "pool" in facts.gives else 0,
+        queries=queries_of(facts),
         threshold=settings.threshold,
         colormap=settings.colormap,
-        remarks=_on_page(model, layers),
+        remarks=_on_page(facts, layers),
         exact=_exact(seen),
     )
     with staged(out) as stage:
         write_explorer(stage.folder / PAGE, page, [one.shown for one in seen])
         size_of = (stage.folder / PAGE).stat().st_size
-        said = [*remarks, *_said(settings, model, plans, layers, size_of, len(seen))]
+        said = [*remarks, *_said(settings, facts, plans, layers, size_of, len(seen))]
         record = {
             "vitmap": __version__,
             "format": RECORD_FORMAT,
             "command": list(command),
             "settings": asdict(settings),
-            "model": asdict(model.source) | {"photo": None, "prefix_tokens": list(model.prefix)},
+            "model": asdict(facts.source) | {"photo": None, "prefix_tokens": list(facts.prefix)},
             "layers": list(layers),
             "queries": [query.text for query in page.queries],
             "remarks": said,
@@ -151,17 +152,18 @@ def _exact(seen: Sequence[Seen]) -> str:
     )
 
 
-def _on_page(model: Backbone, layers: Sequence[int]) -> tuple[str, ...]:
+def _on_page(facts: Facts, layers: Sequence[int]) -> tuple[str, ...]:
     """What a reader of the page must know of how it was made."""
-    said = [] if model.source.precision == "fp32" else [f"computed in {model.source.precision}"]
-    if len(layers) < model.depth:
-        said.append(f"{_listed(layers)} of L0 to L{model.depth - 1}")
+    precision = facts.source.precision
+    said = [] if precision == "fp32" else [f"computed in {precision}"]
+    if len(layers) < facts.depth:
+        said.append(f"{_listed(layers)} of L0 to L{facts.depth - 1}")
     return tuple(said)
 
 
 def _said(
     settings: ExploreSettings,
-    model: Backbone,
+    facts: Facts,
     plans: Sequence[Plan],
     layers: Sequence[int],
     size: int,
@@ -170,13 +172,13 @@ def _said(
     """What was decided that nobody asked for, and what it costs."""
     said = []
     limit = LIMIT / 1e6
-    if settings.layer is None and len(layers) < model.depth:
+    if settings.layer is None and len(layers) < facts.depth:
         said.append(
-            f"{len(layers)} of {model.depth} layers are on the page, so that it stays within "
+            f"{len(layers)} of {facts.depth} layers are on the page, so that it stays within "
             f"{limit:.0f} MB a photo: {_listed(layers)}. Name others with --layer."
         )
     patches = max(plan.view.grid[0] * plan.view.grid[1] for plan in plans)
-    if settings.size is None and model.any_size and patches < MOST * 0.8:
+    if settings.size is None and facts.any_size and patches < MOST * 0.8:
         said.append(
             f"The grid has {patches} patches, so that {len(layers)} layers stay within "
             f"{limit:.0f} MB a photo: --size asks for a finer one, --layer for fewer layers."

@@ -67,18 +67,19 @@ class Run:
         if replay is not None:
             self.lineup = replace(self.lineup, remarks=replay.remarks)
             self.lineup.require(replay.digests)
-        self._about_recipe = _about_recipe(settings, self.recipe, self.lineup.maps.source, replay)
-        select(settings.layer, self.lineup.maps.depth, "layer")
-        select(settings.head, self.lineup.maps.heads, "head")
-        check_query(self.lineup.maps, settings.query, settings.layer)
-        self.lineup.maps.view((100, 100), settings.size, settings.fit)
+        facts = self.lineup.maps.facts
+        self._about_recipe = _about_recipe(settings, self.recipe, facts.source, replay)
+        select(settings.layer, facts.depth, "layer")
+        select(settings.head, facts.heads, "head")
+        check_query(facts, settings.query, settings.layer)
+        facts.view((100, 100), settings.size, settings.fit)
         self._upper = replay.upper if replay else None
         self._scale: Scale | None = None
         prepare(out)
 
     def changes(self, replay: Replay) -> list[str]:
         """What differs from the recorded run besides the weights, and may change the last bit."""
-        now = self.lineup.maps.source.versions
+        now = self.lineup.maps.facts.source.versions
         return [
             f"{library} is {now[library]}, the recorded run had {then}: files may differ a little."
             for library, then in replay.versions.items()
@@ -155,15 +156,15 @@ class Run:
                 "run it anew without --replay."
             )
         model, settings = self.lineup.maps, self.settings
-        view = model.view(photo.size, settings.size, settings.fit)
+        view = model.facts.view(photo.size, settings.size, settings.fit)
         pixels = model.pixels(photo, view)
-        maps, prediction = see(
+        maps, _, prediction = see(
             model, self.lineup.classifier, photo, view, pixels, settings.layer, settings.query
         )
         with stage.opened():
             write_maps(stage.folder / "maps.safetensors", maps)
             if settings.at == "model":
-                write_model_input(stage.folder / "img.png", pixels[0].float().cpu().numpy())
+                write_model_input(stage.folder / "img.png", pixels[0])
         held = (photo, maps)
         label = prediction or self._no_label()
         return _Shot(job, stage, label, view, photo.notes, photo.digest, held)

@@ -29,9 +29,9 @@ _PROCEDURES = {"raw": "chosen among raw cells", "golden": "chosen among cells ag
 
 def ranking_sheet(found: Found) -> RankingSheet:
     """The tables of cells and the strip of held-out scores."""
-    ranking, model = found.ranking, found.model
+    ranking, facts = found.ranking, found.model.facts
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(found.counts.items()))
-    view = model.view((100, 100), found.settings.size, found.settings.fit)
+    view = facts.view((100, 100), found.settings.size, found.settings.fit)
     lines = [
         Line(
             "the cell chosen on other pictures",
@@ -48,9 +48,9 @@ def ranking_sheet(found: Found) -> RankingSheet:
         lines.append(Line(held.name, *_three(held.estimate), remark))
     return RankingSheet(
         headline=headline(found),
-        subtitle=f"{display_name(model.source.model)}  ·  {found.dataset.name}: {counts}"
+        subtitle=f"{display_name(facts.source.model)}  ·  {found.dataset.name}: {counts}"
         f"{_golden_text(found.recipe, ranking)}  ·  about {view.target[1]} × {view.target[0]} px  ·"
-        f"  {model.source.precision}  ·  query: {found.recipe.query}",
+        f"  {facts.source.precision}  ·  query: {found.recipe.query}",
         metric=MEANINGS[ranking.by],
         chance=CHANCE.get(ranking.by),
         tables=_tables(ranking),
@@ -142,7 +142,7 @@ def _picked(found: Found) -> list[Sample]:
 def _shown(found: Found, sample: Sample, raw: Candidate) -> Example:
     seeing, recipe = seeing_of(found.settings, found.model), found.recipe
     photo = read_photo(sample.path)
-    view = seeing.model.view(photo.size, seeing.size, seeing.fit)
+    view = seeing.model.facts.view(photo.size, seeing.size, seeing.fit)
     pixels = seeing.model.pixels(photo, view)
     maps, _ = attend_with_features(seeing.model, photo, view, pixels, query=seeing.query)
     heat = recipe.heat(maps, photo)

@@ -20,7 +20,7 @@ from vitmap.errors import InputError, ModelError, VitmapError
 from vitmap.maps.maps import AttentionMaps
 from vitmap.maps.traits import pattern
 from vitmap.methods.mirror import look_twice
-from vitmap.models.backbone import Backbone
+from vitmap.models.engine import Engine, Facts
 from vitmap.photo.read import Photo, read_photo
 from vitmap.rank.portrait import Sketch, Summary, sameness, sketch, summarize
 from vitmap.runs.jobs import failure_of
@@ -32,7 +32,7 @@ class Portrait:
 
     dataset: Dataset
     settings: RankSettings
-    model: Backbone
+    model: Engine
     query: str
     summary: Summary
     example: tuple[Photo, AttentionMaps]
@@ -42,7 +42,7 @@ class Portrait:
 
 
 def portray(
-    dataset: Dataset, settings: RankSettings, model: Backbone, seen: Callable[[], None]
+    dataset: Dataset, settings: RankSettings, model: Engine, seen: Callable[[], None]
 ) -> Portrait:
     """Look at every picture and its mirror image once; labels, where there are some, are not read.
 
@@ -62,11 +62,11 @@ def portray(
         settings=settings,
         model=model,
         query=str(seeing.query),
-        summary=summarize(sitting.sketches, alike, model.depth),
+        summary=summarize(sitting.sketches, alike, model.facts.depth),
         example=sitting.example,
         records=tuple(sitting.records),
         failed=tuple(sitting.failed),
-        remarks=(*dataset.remarks, *_remarks(sitting.sketches, model)),
+        remarks=(*dataset.remarks, *_remarks(sitting.sketches, model.facts)),
     )
 
 
@@ -89,7 +89,7 @@ class _Sitting:
             if photo.digest in (known.digest for known in self.sketches):
                 raise InputError(f"{path}: the same picture as another one.")
             model = self.seeing.model
-            view = model.view(photo.size, self.seeing.size, self.seeing.fit)
+            view = model.facts.view(photo.size, self.seeing.size, self.seeing.fit)
             maps, mirrored = look_twice(model, photo, view, self.seeing.query)
             found = sketch(photo.digest, maps, mirrored)
             save_file({"pattern": pattern(maps)}, _place(self.folder, photo.digest))
@@ -130,7 +130,7 @@ def _sameness(sketches: Sequence[Sketch], folder: Path) -> Float[np.ndarray, "pi
     return found
 
 
-def _remarks(sketches: Sequence[Sketch], model: Backbone) -> list[str]:
+def _remarks(sketches: Sequence[Sketch], facts: Facts) -> list[str]:
     """What is not known from these pictures, and what a number must not be taken for."""
     count = len(sketches)
     found = ["A head that looks at the middle of any picture is stable in the mirror, too."]
@@ -150,7 +150,7 @@ def _remarks(sketches: Sequence[Sketch], model: Backbone) -> list[str]:
             f"Pictures have {len(grids)} patch grids ({names}): sameness is taken within "
             f"each{lost}."
         )
-    if not model.prefix:
+    if not facts.prefix:
         found.append("The model has no prefix tokens: there is no prefix mass.")
     return found
 

@@ -79,7 +79,7 @@ def sheet(portrait: Portrait) -> PortraitSheet:
         for number, trait in enumerate(TRAITS)
         if trait is not ENTROPY_BITS and np.isfinite(summary.mean[number]).any()
     ]
-    view, source = maps.view, portrait.model.source
+    view, source = maps.view, portrait.model.facts.source
     about = "  ·  ".join(
         [
             display_name(source.model),
@@ -103,7 +103,7 @@ def _record(portrait: Portrait, command: Sequence[str], files: Sequence[str]) ->
         "format": RECORD_FORMAT,
         "command": list(command),
         "settings": settings_json(portrait.settings),
-        "model": asdict(portrait.model.source) | {"photo": None},
+        "model": asdict(portrait.model.facts.source) | {"photo": None},
         "query": portrait.query,
         "dataset": {"name": portrait.dataset.name, "layout": portrait.dataset.layout},
         "headline": headline(portrait),

@@ -99,7 +99,7 @@ def _save(figure: Any, path: Path) -> None:
 
 
 def _record(found: Found, command: Sequence[str], files: Sequence[str]) -> dict[str, Any]:
-    source = found.model.source
+    source = found.model.facts.source
     return {
         "vitmap": __version__,
         "format": RECORD_FORMAT,

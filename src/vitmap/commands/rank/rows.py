@@ -19,14 +19,14 @@ from vitmap.files.place import inside
 from vitmap.maps.maps import AttentionMaps
 from vitmap.maps.query import Query
 from vitmap.maps.stack import cells_of, logs
-from vitmap.methods.tokens import attend_with_features, torch_product
-from vitmap.models.backbone import Backbone
+from vitmap.methods.tokens import attend_with_features, product
+from vitmap.models.engine import Engine
 from vitmap.photo.read import Photo, read_photo
 from vitmap.rank.candidates import Field
 from vitmap.rank.coverage import truth_of
 from vitmap.rank.finite import require_finite
-from vitmap.rank.row import Row, Truth, measure, write_row
-from vitmap.rank.row_file import check_row
+from vitmap.rank.row import Row, Truth, measure
+from vitmap.rank.row_file import check_row, write_row
 from vitmap.rank.stacked_maps import heats_of, stored_bins
 from vitmap.reference.patch_bank import Bank, bank_of, own_distances
 from vitmap.reference.registration import Gray, Placed, gray_of, place_of
@@ -40,7 +40,7 @@ FORMAT = 1  # of the rows: kept ones of another are measured again
 class Seeing:
     """How the model sees every picture of the run."""
 
-    model: Backbone
+    model: Engine
     size: int | None
     fit: str | None
     query: Query
@@ -49,7 +49,7 @@ class Seeing:
 
     def key(self) -> dict[str, object]:
         """All that a row's numbers depend on besides its own picture and the good ones."""
-        source = self.model.source
+        source = self.model.facts.source
         return {
             "format": FORMAT,
             "model": source.model,
@@ -152,8 +152,8 @@ class Rows:
 
     def field(self) -> Field:
         """The candidates that these rows hold."""
-        model = self.seeing.model
-        return Field(model.depth, model.heads, self.known is not None, model.depth > 1)
+        facts = self.seeing.model.facts
+        return Field(facts.depth, facts.heads, self.known is not None, facts.depth > 1)
 
     def _row(self, sample: Sample, photo: Photo) -> Path:
         mask = truth_mask(sample, photo) if _has_truth(sample) else None
@@ -191,7 +191,7 @@ class Rows:
             bank = known.bank if known is not None else None
             distances = own_distances(tokens)
             if bank is not None:
-                distances = bank.distances(tokens, photo.digest, torch_product)
+                distances = bank.distances(tokens, photo.digest, product)
         heats = heats_of(maps, layout, golden, place, distances)
         require_finite(heats, str(sample.path), "a patch's deviation or distance")
         truth: Truth | None = truth_of(mask, maps.view) if mask is not None else None
@@ -227,7 +227,7 @@ class Rows:
 
     def _look(self, photo: Photo) -> tuple[AttentionMaps, np.ndarray | None]:
         seeing = self.seeing
-        view = seeing.model.view(photo.size, seeing.size, seeing.fit)
+        view = seeing.model.facts.view(photo.size, seeing.size, seeing.fit)
         pixels = seeing.model.pixels(photo, view)
         return attend_with_features(seeing.model, photo, view, pixels, query=seeing.query)
 

@@ -16,7 +16,7 @@ from vitmap.errors import InputError, UsageError
 from vitmap.maps.mass import check_share
 from vitmap.maps.query import Query
 from vitmap.methods.attention import check_query
-from vitmap.models.backbone import SIZE, Backbone
+from vitmap.models.engine import SIZE, Engine
 from vitmap.models.load import load_maps_model
 from vitmap.rank.answer import calibrate, evidence_of, left_out, of_rows, one_cell, raw_of
 from vitmap.rank.candidates import RAW
@@ -71,7 +71,7 @@ class Found:
 
     dataset: Dataset
     settings: RankSettings
-    model: Backbone
+    model: Engine
     ranking: Ranking
     recipe: Recipe
     scores: tuple[tuple[float, str], ...]  # the recipe's, with the digest, of defective pictures
@@ -82,14 +82,14 @@ class Found:
     counts: dict[str, int]
 
 
-def load_model(settings: RankSettings) -> tuple[Backbone, tuple[str, ...]]:
+def load_model(settings: RankSettings) -> tuple[Engine, tuple[str, ...]]:
     """The model that is ranked, and what is to be said of it. Raises ModelError, UsageError."""
     settings.check()
     model, remarks = load_maps_model(
         settings.model, precision=settings.precision, device=settings.device
     )
-    check_query(model, settings.query, "all")
-    model.view((100, 100), settings.size, settings.fit)
+    check_query(model.facts, settings.query, "all")
+    model.facts.view((100, 100), settings.size, settings.fit)
     return model, remarks
 
 
@@ -97,7 +97,7 @@ def rank_pictures(
     dataset: Dataset,
     golden: Sequence[Path],
     settings: RankSettings,
-    model: Backbone,
+    model: Engine,
     seen: Callable[[], None],
     rows_in: Path | None = None,
 ) -> Found:
@@ -138,11 +138,12 @@ def rank_pictures(
     )
 
 
-def seeing_of(settings: RankSettings, model: Backbone) -> Seeing:
+def seeing_of(settings: RankSettings, model: Engine) -> Seeing:
     """The settings as the model takes them: what is left open is filled in."""
-    query = Query.parse(settings.query) if settings.query else model.default_query((0,))
-    fit = model.view((100, 100), settings.size, settings.fit).fit
-    size = (settings.size or SIZE) if model.any_size else settings.size
+    facts = model.facts
+    query = Query.parse(settings.query) if settings.query else facts.default_query((0,))
+    fit = facts.view((100, 100), settings.size, settings.fit).fit
+    size = (settings.size or SIZE) if facts.any_size else settings.size
     return Seeing(model, size, fit, query, settings.align, settings.threshold)
 
 
@@ -195,7 +196,7 @@ def _recipe(
         scores, peaks = left_out(known.golden, cell, _good(known), candidate.kind)
     defects = of_rows(paths, place, good=False)[1]
     found = calibrate(scores, peaks, settings.false_alarms, defects)
-    source, seeing = rows.seeing.model.source, rows.seeing
+    source, seeing = rows.seeing.model.facts.source, rows.seeing
     golden = one_cell(known.golden, candidate, cell) if known else None
     return Recipe(
         model=source.model,

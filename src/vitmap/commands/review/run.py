@@ -19,7 +19,7 @@ from vitmap.inspection.recipe_reading import RecipeReading
 from vitmap.maps.maps import AttentionMaps
 from vitmap.maps.selection import select
 from vitmap.methods.attention import check_query, look
-from vitmap.models.backbone import Backbone
+from vitmap.models.engine import Engine
 from vitmap.models.load import load, load_default
 from vitmap.photo.read import Photo, read_photo
 from vitmap.rank.finite import require_finite
@@ -55,8 +55,8 @@ class Review:
                 classify=False,
             )
         self.reading = self._read_recipe(recipe) if recipe else self._read_heads()
-        check_query(self.model, settings.query, list(self.reading.layers))
-        self.model.view((100, 100), settings.size, settings.fit)
+        check_query(self.model.facts, settings.query, list(self.reading.layers))
+        self.model.facts.view((100, 100), settings.size, settings.fit)
         about: About = {
             "model": _about(self.model),
             "reading": self.reading.about(),
@@ -68,14 +68,15 @@ class Review:
         self.remarks = [*([remark] if remark else []), *self.place.remarks]
 
     def _read_heads(self) -> Reading:
-        layers = select(self.settings.layer, self.model.depth, "layer")
-        heads = select(self.settings.head, self.model.heads, "head")
-        return HeadReading(layers, heads, check_query(self.model, self.settings.query, layers))
+        facts = self.model.facts
+        layers = select(self.settings.layer, facts.depth, "layer")
+        heads = select(self.settings.head, facts.heads, "head")
+        return HeadReading(layers, heads, check_query(facts, self.settings.query, layers))
 
     def _read_recipe(self, recipe: Recipe) -> Reading:
         assert self.settings.recipe is not None
-        recipe.require(self.model.source)
-        select(recipe.layer, self.model.depth, "layer")
+        recipe.require(self.model.facts.source)
+        select(recipe.layer, self.model.facts.depth, "layer")
         return RecipeReading(recipe, sha256_of(recipe_file(self.settings.recipe)))
 
     def outcomes(self, seen: Callable[[], None]) -> Iterator[Outcome]:
@@ -108,7 +109,7 @@ class Review:
         if self.place.knows(member):
             return None
         photo = read_photo(member.path)
-        view = self.model.view(photo.size, self.settings.size, self.settings.fit)
+        view = self.model.facts.view(photo.size, self.settings.size, self.settings.fit)
         return photo, view, self.model.pixels(photo, view)
 
     def _look(self, member: Member, photo: Photo, view: Any, pixels: Any) -> Callable[[], None]:
@@ -134,7 +135,7 @@ class Review:
             self.place.draw(member, photo)
 
 
-def _about(model: Backbone) -> dict[str, Any]:
-    source = asdict(model.source)
+def _about(model: Engine) -> dict[str, Any]:
+    source = asdict(model.facts.source)
     del source["photo"]
     return source

@@ -1,12 +1,13 @@
-"""Mean attention distance: how far a head looks, over all patches that ask."""
+"""Attention span: how far a head looks, as the mean over all patches that ask."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from torch import Tensor
 
 from vitmap.models.rows import AttentionCall
@@ -14,13 +15,12 @@ from vitmap.photo.view import View
 
 
 @dataclass(eq=False)
-class MeanDistance:
+class AttentionSpans:
     """Gathers the mean attention distance of every head while a model runs.
 
-    >>> far = MeanDistance(len(model.prefix), view)                           # doctest: +SKIP
-    >>> look(model, [(photo, view)], pixels, "all", also=far)                  # doctest: +SKIP
-    >>> far.pixels[11]                                                         # doctest: +SKIP
-    tensor([141.2, 160.8, 97.5, 155.0, 149.3, 170.1])
+    >>> captured = engine.run(pixels, Wants(rows={11: [[0]]}, spans=view))    # doctest: +SKIP
+    >>> captured.spans[11]                                                    # doctest: +SKIP
+    array([141.2, 160.8, 97.5, 155.0, 149.3, 170.1], dtype=float32)
 
     For each patch that asks, the distance to the patches that it attends to, weighted by its
     attention; then the mean over all of them. Distances are between middles of patches, in the
@@ -31,10 +31,10 @@ class MeanDistance:
 
     prefix: int
     view: View
-    pixels: dict[int, Float[Tensor, " head"]] = field(default_factory=dict)  # layer → distances
+    pixels: dict[int, Float32[np.ndarray, " head"]] = field(default_factory=dict)  # by layer
 
-    def __call__(self, place: int, call: AttentionCall) -> None:
-        """What `look` calls for every layer: the first photo of the batch is measured."""
+    def add(self, place: int, call: AttentionCall) -> None:
+        """One layer's call: the first photo of the batch is measured."""
         (gy, gx), tokens = self.view.grid, call.key.shape[-2]
         if tokens != self.prefix + gy * gx or call.query.shape[-2] != tokens:
             return  # a pooling head asks from no place
@@ -45,7 +45,7 @@ class MeanDistance:
             far = self._from([token - self.prefix for token in some]).to(total.device)
             mass = patches.sum(dim=-1).clamp_min(torch.finfo(torch.float32).tiny)
             total += ((patches * far).sum(dim=-1) / mass).sum(dim=-1)
-        self.pixels[place] = (total / (gy * gx)).cpu()
+        self.pixels[place] = (total / (gy * gx)).cpu().numpy()
 
     def _from(self, patches: Sequence[int]) -> Float[Tensor, "some patch"]:
         """Distances of some patches to all, in pixels of the photo."""
