@@ -343,6 +343,12 @@ def _replaced(
     return replace
 
 
+def _gone(path: Path, _: Chance) -> Damage:
+    path.unlink()
+    # SOART tables may come without settings and names: then what they would tell is not checked.
+    return Damage("nothing in its place", "settings" not in path.name and "rows" not in path.name)
+
+
 _RAW = {"flip": _flip, "flip too": _flip, "flip again": _flip, "cut": _cut, "more": _more}
 _RAW |= {"zeros": _zeros}
 _SPECIAL = {
@@ -354,7 +360,7 @@ _SPECIAL = {
     "victim": _replaced(
         "a link to a victim", lambda path, chance: path.symlink_to(chance.outside / "victim")
     ),
-    "gone": _replaced("nothing", lambda *_: None),
+    "gone": _gone,
 }
 
 

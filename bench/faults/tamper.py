@@ -223,8 +223,12 @@ def read_maps(paths: list[str]) -> int:
 
 
 def _names_of(path: Path) -> tuple[str, ...]:
-    """How a line may name the file: a soart table also as its metric."""
-    return (path.name, path.stem.partition("_")[2]) if path.suffix == ".csv" else (path.name,)
+    """How a line may name the file: a SOART table also as its metric, or as the file of the rows'
+    names that it does not fit."""
+    if path.suffix != ".csv":
+        return (path.name,)
+    role, _, metric = path.stem.partition("_")
+    return path.name, metric, f"{role}_rows.csv"
 
 
 def _sha256(path: Path) -> str:
