@@ -23,7 +23,7 @@ from vitmap.files.place import inside, is_safe
 # Kind, name, value, where it stands → the value, once it is what such a fact must be.
 FactReader = Callable[[str, str, Any, str], dict[str, Any]]
 
-_LINES = "journal.jsonl"
+LINES = "journal.jsonl"
 _LONGEST = MIB  # bytes of a line; vitmap's own have some hundred
 _KIND = "a journal that vitmap wrote"
 _FIELDS = {"kind", "name", "value"}
@@ -48,7 +48,7 @@ class Journal:
         self.damaged = 0  # lines that were not believed
         self._fact_of, self._doubtful = read, set(doubtful)
         folder.mkdir(parents=True, exist_ok=True)
-        self.path = inside(folder, _LINES)
+        self.path = inside(folder, LINES)
         with suppress(FileNotFoundError):
             open_file(self.path).close()  # a named pipe would be waited for
         self._guard = threading.Lock()
@@ -113,7 +113,7 @@ class Journal:
         """Keep the last facts about these names, in their order: however often a run was begun
         again, its finished journal is the same."""
         kinds = list(kinds)
-        partial = self.path.with_name(f".{_LINES}.{os.getpid()}.partial")
+        partial = self.path.with_name(f".{LINES}.{os.getpid()}.partial")
         partial.unlink(missing_ok=True)
         with partial.open("xb") as file:
             for name in names:
@@ -168,7 +168,7 @@ def read_facts(folder: Path, read: FactReader) -> Iterator[tuple[str, str, dict[
     Raises DamagedFile for a line that is not what was written, UnsafeName where a link lies there,
     OSError where it cannot be read.
     """
-    path = inside(folder, _LINES)
+    path = inside(folder, LINES)
     with open_file(path) as file:
         for number, (line, _) in enumerate(_lines(file), 1):
             where = f"{path}: line {number}"

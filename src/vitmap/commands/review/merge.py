@@ -18,7 +18,7 @@ from vitmap.commands.review.place import Workplace
 from vitmap.commands.review.plan import JOURNAL, PLAN, Plan, read_plan
 from vitmap.errors import InputError, OutputError
 from vitmap.files.lock import folder_locks
-from vitmap.runs.journal import read_facts
+from vitmap.runs.journal import LINES, read_facts
 from vitmap.runs.keeping import keep_folder
 
 
@@ -140,7 +140,8 @@ def _shard(folder: Path) -> Shard:
     if not done:
         number, count = plan.lot.shard
         raise InputError(
-            f"{folder}: shard {number} of {count} is not finished: give its command again first."
+            f"{folder / JOURNAL / LINES}: shard {number} of {count} is not finished: give its "
+            "command again first."
         )
     return Shard(folder, plan)
 
@@ -150,8 +151,8 @@ def _facts(folder: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
         yield from read_facts(folder / JOURNAL, fact_of)
     except OSError as error:
         raise InputError(
-            f"{folder / JOURNAL}: cannot be read ({error.strerror}): give the shard's command "
-            "again."
+            f"{folder / JOURNAL / LINES}: cannot be read ({error.strerror}): give the shard's "
+            "command again."
         ) from error
 
 
