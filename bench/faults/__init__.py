@@ -10,6 +10,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +20,8 @@ from bench.faults.kills import Killing
 from bench.faults.odd_files import OddFiles
 from bench.faults.pairs import Pairing
 from bench.faults.tamper import Tampering
+
+Task = tuple[str, int]  # a campaign, and the number of a trial
 
 
 class Campaign(Protocol):
@@ -31,6 +34,9 @@ class Campaign(Protocol):
 
     def trials(self, count: int) -> Iterable[int]:
         """The numbers of so many trials."""
+
+    def group(self, number: int) -> str:
+        """Trials of one group are compared with the same untouched runs."""
 
     def trial(self, number: int) -> list[Failure]:
         """Do one, and tell what went wrong."""
@@ -61,17 +67,24 @@ def _run(asked: Asked, work: Path) -> Answer:
     if name and name not in CAMPAIGNS:
         raise SystemExit(f"--only {name}: expected one of {', '.join(CAMPAIGNS)}")
     ground = Ground(work)
-    tasks: list[tuple[str, int]] = []
+    tasks: list[Task] = []
+    groups: dict[Task, str] = {}
     for title, kind in CAMPAIGNS.items():
         if name in ("", title):
-            some = kind(ground, asked.seed).trials(asked.count(kind.full))
-            tasks += [(title, one) for one in ([int(number)] if number else some)]
-    found: dict[tuple[str, int], list[Failure]] = {}
-    pool = ProcessPoolExecutor(
-        asked.jobs, multiprocessing.get_context("fork"), _begin, (ground, asked.seed)
-    )
-    with pool:
-        waiting = {pool.submit(_trial, *task): task for task in tasks}
+            campaign = kind(ground, asked.seed)
+            some = [int(number)] if number else campaign.trials(asked.count(kind.full))
+            tasks += [(title, one) for one in some]
+            groups |= {(title, one): f"{title}/{campaign.group(one)}" for one in some}
+    found: dict[Task, list[Failure]] = {}
+    with ExitStack() as stack:
+        context = multiprocessing.get_context("fork")
+        workers = [
+            stack.enter_context(ProcessPoolExecutor(1, context, _begin, (ground, asked.seed)))
+            for _ in range(asked.jobs)
+        ]
+        waiting = {}
+        for worker, own in zip(workers, _shares(tasks, groups, asked.jobs), strict=True):
+            waiting |= {worker.submit(_trial, *task): task for task in own}
         for done in as_completed(waiting):
             found[waiting[done]] = done.result()
             wrong = sum(map(bool, found.values()))
@@ -82,6 +95,21 @@ def _run(asked: Asked, work: Path) -> Answer:
         if own:
             _add(answer, title, kind, own)
     return answer
+
+
+def _shares(tasks: list[Task], groups: dict[Task, str], jobs: int) -> list[list[Task]]:
+    """The tasks of each worker: those of a group together, as long as all have as much to do."""
+    most = max(4, len(tasks) // (4 * jobs))
+    by_group: dict[str, list[Task]] = {}
+    for task in tasks:
+        by_group.setdefault(groups[task], []).append(task)
+    pieces = [
+        own[start : start + most] for own in by_group.values() for start in range(0, len(own), most)
+    ]
+    shares: list[list[Task]] = [[] for _ in range(jobs)]
+    for piece in sorted(pieces, key=len, reverse=True):
+        min(shares, key=len).extend(piece)
+    return shares
 
 
 def _add(answer: Answer, title: str, kind: type[Campaign], found: list[list[Failure]]) -> None:

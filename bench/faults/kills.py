@@ -43,6 +43,10 @@ class Killing:
         """The numbers of the trials."""
         return range(count)
 
+    def group(self, number: int) -> str:
+        """The command."""
+        return COMMANDS[number % len(COMMANDS)][0]
+
     def trial(self, number: int) -> list[Failure]:
         """Kill a command once, in some trials twice; give it again, and look at what it left."""
         chance = random.Random(f"{self.seed}/kills/{number}")

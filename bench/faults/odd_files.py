@@ -198,6 +198,10 @@ class OddFiles:
         every = [file * uses + orders[file][turn] for turn in range(uses) for file in files]
         return every[:count]
 
+    def group(self, number: int) -> str:
+        """Each by itself: these are compared with nothing."""
+        return str(number)
+
     def trial(self, number: int) -> list[Failure]:
         """Put one odd file in its place, run one command."""
         name, use = self._all[number]

@@ -109,6 +109,10 @@ class Pairing:
             random.Random(f"{self.seed}/pairs").shuffle(numbers)
         return numbers[:count]
 
+    def group(self, number: int) -> str:
+        """The pair."""
+        return PAIRS[number % len(PAIRS)].name
+
     def trial(self, number: int) -> list[Failure]:
         """Start both, wait for both, and look at what they left."""
         chance, pair = random.Random(f"{self.seed}/pairs/{number}"), PAIRS[number % len(PAIRS)]

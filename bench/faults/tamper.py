@@ -91,6 +91,10 @@ class Tampering:
         """The numbers of the trials."""
         return range(count)
 
+    def group(self, number: int) -> str:
+        """The state in which the trial begins."""
+        return KINDS[number % len(KINDS)].kept
+
     def trial(self, number: int) -> list[Failure]:
         """Damage one file, run one command, and look at everything."""
         ground = self.ground
