@@ -166,7 +166,8 @@ def writing(place: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise OutputError(f"{place}: cannot be written ({reason}).") from error
+        where = error.filename2 or place  # the file that could not be put in its place
+        raise OutputError(f"{where}: cannot be written ({reason}).") from error
 
 
 def own_files(folder: Path, record: str = RUN) -> set[str]:

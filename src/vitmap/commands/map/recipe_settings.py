@@ -22,8 +22,8 @@ def by_recipe(settings: Settings, given: Mapping[str, Any]) -> Settings:
     Raises InputError for what is no recipe, UsageError for an option that contradicts it.
     """
     assert settings.recipe is not None
-    path = Path(os.path.realpath(recipe_file(settings.recipe)))  # a loop of links: reading it tells
-    recipe = read_recipe(path)
+    recipe = read_recipe(settings.recipe)
+    path = Path(os.path.realpath(recipe_file(settings.recipe)))
     conflicts(recipe, dict(given))
     for name in _ITS_OWN:
         if name in given:
