@@ -62,3 +62,6 @@ notebook_views = Registry(
         "Heatmap": "vitmap.render.figures.notebook:heatmap",
     },
 )
+
+# What a record's settings are held against where the answer lies above the rooms that read records.
+setting_checks = Registry("setting", {"colormap": "vitmap.render.colormap:palette"})

@@ -86,7 +86,8 @@ def test_what_is_left_over_is_one_line(
 def test_the_net_lies_below_every_command(
     name: str, vitmap: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_module(f"vitmap.commands.{name}"), "run", raising(KeyError("x")))
+    place = {"merge": "review.merge_command", "models": "models"}.get(name, f"{name}.command")
+    monkeypatch.setattr(import_module(f"vitmap.commands.{place}"), "run", raising(KeyError("x")))
     said = f"vitmap: something unexpected went wrong (KeyError: 'x'). {REPORT}"
     assert vitmap(name, "a.png") == (3, [], [said])
 

@@ -19,7 +19,7 @@ from vitmap.errors import UnsupportedModel
 from vitmap.maps.maps import AttentionMaps
 from vitmap.maps.query import Query
 from vitmap.models.engine import GIVES, Engine, Wants
-from vitmap.rank.row import read_row
+from vitmap.rank.row_file import read_row
 
 PHOTO = photo_of(16, 16)  # as the model takes it: libraries resize a little differently
 

@@ -18,7 +18,7 @@ from vitmap.files.opener import MIB
 from vitmap.files.place import is_safe
 from vitmap.maps.query import Query
 from vitmap.maps.scale import PERCENTILE
-from vitmap.render.colormap import palette
+from vitmap.registry import setting_checks
 from vitmap.runs.settings import CHOICES, Settings
 from vitmap.runs.staging import RECORD_FORMAT
 
@@ -219,7 +219,7 @@ def _of_settings(record: Record) -> str | None:
             expected = ", ".join(known)
             return f"field settings.{name}: expected one of {expected}, seen {shown(value)}"
     try:
-        palette(settings.colormap)
+        setting_checks.get("colormap")(settings.colormap)
     except UsageError:  # it names all of them
         seen = shown(settings.colormap)
         return f"field settings.colormap: expected the name of a colormap, seen {seen}"

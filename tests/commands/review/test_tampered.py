@@ -193,6 +193,50 @@ def other_settings(said: Said) -> str:
     return next((line for line in said.err if "other settings" in line), "")
 
 
+OTHER_KINDS = [
+    ("journal", "pipe", 1),
+    ("journal/maps", "file", 1),
+    ("heatmaps", "file", 1),
+    ("journal/journal.jsonl", "pipe", 1),
+    ("journal/journal.jsonl", "folder", 1),
+    ("journal/plan.json", "folder", 1),
+    ("index.html", "folder", 1),
+    ("run.json", "folder", 1),
+    ("heatmaps/a.png", "folder", 2),
+    ("journal/maps/a.safetensors", "folder", 2),
+    ("heatmaps/a.png", "pipe", 0),
+    ("journal/maps/a.safetensors", "pipe", 0),
+    ("journal/plan.json", "pipe", 1),
+    ("run.json", "pipe", 0),
+]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+def test_another_kind_of_thing_in_a_file_s_place_is_replaced_or_named(
+    review: Callable[..., Said], out: Path
+) -> None:
+    assert review().code == 0
+    whole = contents(out)
+    for name, kind, lines in OTHER_KINDS:
+        place = out / name
+        shutil.rmtree(place) if place.is_dir() else place.unlink()
+        if kind == "pipe":
+            os.mkfifo(place)
+        else:
+            mine = place / "mine" if kind == "folder" else place
+            mine.parent.mkdir(exist_ok=True)
+            mine.write_bytes(VICTIM)
+        said = review()
+        assert len(said.err) == lines, (name, kind, said.err)
+        assert not lines or said.err[0].startswith(f"vitmap: {place}: ")
+        if said.code:
+            assert said.code == 3
+            assert kind == "pipe" or mine.read_bytes() == VICTIM
+            shutil.rmtree(place) if place.is_dir() else place.unlink()
+            assert review().code == 0
+        assert contents(out) == whole, (name, kind)
+
+
 def test_half_written_files_are_not_written_through_either(
     review: Callable[..., Said], out: Path, victim: Path
 ) -> None:

@@ -11,11 +11,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from vitmap.commands.review.facts import places_of
+from vitmap.commands.review.files import require_no_folder
 from vitmap.commands.review.plan import JOURNAL, PLAN, About, Plan, read_plan
 from vitmap.commands.review.settings import EXPORTS, ReviewSettings
-from vitmap.errors import DamagedFile, InputError, UnsafeName
+from vitmap.errors import DamagedFile, InputError, OutputError, UnsafeName
 from vitmap.files.checked import DIGEST, convert, read_json, unseal
 from vitmap.files.place import inside
+from vitmap.runs.journal import LINES
 
 PAGE = "index.html"
 RECORD = "run.json"
@@ -29,10 +31,17 @@ def state_name(name: str) -> str:
 
 
 def require_own_places(out: Path) -> None:
-    """Raises UnsafeName where a file of the whole lot, or a folder for others, is a link."""
+    """Whether the files of the whole lot, and the folders for others, can be where they belong.
+
+    Raises UnsafeName where a link lies there, OutputError where another kind of thing does.
+    """
     folders = {place.rpartition("/")[0] for place in {state_name("name"), *places_of("name")}}
-    for place in sorted({*folders, *_LOT_FILES, RECORD, f"{JOURNAL}/{PLAN}"}):
-        inside(out, place)
+    for name in sorted({JOURNAL, *folders}):
+        place = inside(out, name)
+        if os.path.lexists(place) and not place.is_dir():
+            raise OutputError(f"{place}: is no folder, and the review's files go there: remove it.")
+    for name in sorted({*_LOT_FILES, RECORD, f"{JOURNAL}/{PLAN}", f"{JOURNAL}/{LINES}"}):
+        require_no_folder(inside(out, name))
 
 
 def are_there(out: Path, files: Mapping[str, int]) -> bool:
@@ -45,9 +54,11 @@ def are_there(out: Path, files: Mapping[str, int]) -> bool:
 
 
 def remove_file(out: Path, name: str) -> None:
-    """Remove a file of the review's own; a link is nobody's, and stays."""
+    """Remove a file of the review's own; a link or a folder is somebody else's, and stays."""
     with suppress(UnsafeName):
-        inside(out, name).unlink(missing_ok=True)
+        place = inside(out, name)
+        if not place.is_dir():
+            place.unlink(missing_ok=True)
 
 
 def remove_files(out: Path, name: str, kept: set[str] | frozenset[str] = frozenset()) -> None:

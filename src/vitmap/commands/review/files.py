@@ -19,7 +19,7 @@ from PIL import Image
 from safetensors.numpy import save
 
 from vitmap.commands.review.settings import EXPORTS, ReviewSettings
-from vitmap.errors import DamagedFile, NotFinite
+from vitmap.errors import DamagedFile, NotFinite, OutputError
 from vitmap.files.checked import damaged, load_tensors
 from vitmap.files.opener import MIB, open_file, read_file
 from vitmap.files.place import inside
@@ -176,9 +176,10 @@ def aside(out: Path, name: str, write: Callable[[Path], Any]) -> int:
     """Write a file below a folder, whole or not at all; gives its size in bytes.
 
     Its own folder is made where it is missing. Raises UnsafeName where a link lies there or on the
-    way, and what `write` raises.
+    way, OutputError where a folder does, and what `write` raises.
     """
     path = inside(out, name)
+    require_no_folder(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Short, since the name itself may be as long as the file system takes.
     short = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
@@ -193,6 +194,12 @@ def aside(out: Path, name: str, write: Callable[[Path], Any]) -> int:
         partial.unlink(missing_ok=True)
         raise
     return size
+
+
+def require_no_folder(path: Path) -> None:
+    """Raises OutputError where a folder lies in a file's place."""
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder, and a file of the review goes there: move it.")
 
 
 def copy(source: Path, out: Path, name: str, size: int | None = None) -> None:

@@ -37,7 +37,7 @@ from vitmap.inspection.reading import Terms
 from vitmap.maps.scale import RunScale, Scale
 from vitmap.photo.read import Photo, read_photo
 from vitmap.photo.view import View
-from vitmap.runs.journal import Journal
+from vitmap.runs.journal import LINES, Journal
 from vitmap.runs.keeping import keep_folder
 from vitmap.runs.staging import writing
 
@@ -64,7 +64,7 @@ class Workplace:
         with ExitStack() as held:
             held.enter_context(keep_folder(out))
             require_own_places(out)
-            with writing(out):
+            with writing(out / JOURNAL / LINES):
                 # Files of a look that a damaged line may have been about are drawn again.
                 self.journal = Journal(out / JOURNAL, fact_of, doubtful=["drawn"])
             held.callback(self.journal.close)
