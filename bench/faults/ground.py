@@ -17,7 +17,7 @@ from bench.faults.trees import remove
 SIZE = (24, 32)  # (y, x) of every picture: 6 × 8 patches of the tiny ViT
 _FIXED = ("lot", "set", "model", "outside")
 _LONG = 120.0  # seconds for a command that nothing disturbs
-_TESTS = Path(__file__).resolve().parents[2] / "tests"
+_TESTS = Path(__file__).resolve().parents[2] / "tests" / "support"
 
 
 class Ground:

@@ -219,7 +219,7 @@ def test_a_picture_without_a_score_fails_and_the_others_go_on(
     pictures = [draw(f"{name}.png", seed=seed) for seed, name in enumerate(("first", "second"))]
     made = replace(
         raw(), digest=model.facts.source.digest, model=str(tiny_backbone), revision=None, size=32,
-        fit=None, query="cls", layer=1, head=0, heads=model.heads,
+        fit=None, query="cls", layer=1, head=0, heads=model.facts.heads,
     )  # fmt: skip
     write_recipe(made, tmp_path)
     whole = recipes.Recipe._read
