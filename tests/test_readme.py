@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from documents import ROOT, blocks_of, masked, run_line
+from documents import ROOT, blocks_of, masked, run_line, workplace
 
+__all__ = ["workplace"]  # the fixture
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
