@@ -115,7 +115,11 @@ def _without(about: dict[str, Any], *keys: str) -> dict[str, Any]:
 def as_old(about: dict[str, Any]) -> dict[str, Any]:
     """The object as versions before digests wrote it; such files are read to this day."""
     if "vitmap_recipe" in about:
-        return {**_without(about, "weights"), "vitmap_recipe": 1, DIGEST: about["weights"]}
+        return {
+            **_without(about, "weights", "method"),
+            "vitmap_recipe": 1,
+            DIGEST: about["weights"],
+        }
     if "tensors" in about:  # the entry of a row
         return dict(about["row"])
     return _without(about, "format", DIGEST)

@@ -49,9 +49,23 @@ class Registry:
                 return entry.load()
         raise suggest(self.noun, name, self.names())
 
+    def require(self, name: str) -> None:
+        """Raises UsageError for an unknown name; imports nothing."""
+        if name not in self.names():
+            raise suggest(self.noun, name, self.names())
+
     def _third_parties(self) -> Iterable[Any]:
         return entry_points(group=f"vitmap.{self.noun.replace(' ', '_')}")
 
+
+# What a map can show: see `methods.method.MapMethod`. Named here, since files name methods too.
+METHODS = Registry(
+    "map method",
+    {
+        "attention": "vitmap.methods.attention:ATTENTION",
+        "distance": "vitmap.methods.distance:DISTANCE",
+    },
+)
 
 notebook_views = Registry(
     "notebook view",

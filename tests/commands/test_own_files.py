@@ -24,10 +24,11 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from safetensors.numpy import load, save
 
-from own_files import DIGEST, HEAT, maps, recipe
+from own_files import DIGEST, HEAT, distances, maps, recipe
 from vitmap.errors import DamagedFile, InputError, UsageError
 from vitmap.files.checked import seal
-from vitmap.formats import raw16, tensors
+from vitmap.formats import raw16
+from vitmap.formats.maps_file import digest_of_maps
 from vitmap.formats.raw16 import read_raw16, write_raw16
 from vitmap.formats.tensors import read_maps, write_maps
 from vitmap.rank.candidates import RAW
@@ -110,14 +111,41 @@ ONE = {
     "maps": [CELL],
     "files": ["heads.png", "run.json"],
 }
+FAR = {
+    "map": "L11",
+    "layers": [11],
+    "heads": [],
+    "unit": "cosine distance to the nearest reference patch",
+    "peak": 0.4,
+    "peak_at_xy": [3, 4],
+    "mean": 0.1,
+}
+COMPARED = {
+    **ONE,
+    "method": "distance",
+    "unit": "cosine distance to the nearest reference patch",
+    "compared": "compared with 2 reference images",
+    "query": None,
+    "maps": [FAR],
+    "files": ["maps.png", "run.json"],
+}
+NORMAL = {
+    "folder": "/lot/good",
+    "pictures": [{"file": f"{name}.png", "sha256": DIGEST} for name in "ab"],
+}
 PLACE = "/recipes/recipe.json"
 RUN = {"name": "run", "upper": 7.5, "percentile": 99.5}
 GOOD = {"name": "good", "lower": 0.5, "upper": 2.0}
 
 
 def record(kind: str) -> dict[str, Any]:
-    """A run.json of a whole run, of one picture of it, or of one that a recipe judged."""
+    """A run.json of a whole run, of one picture, of one that a recipe judged, or of distances."""
     led = kind == "judged"
+    if kind == "distance":
+        about = record("one")
+        about["settings"] |= {"method": "distance", "reference": NORMAL["folder"], "query": None}
+        model = {**about["model"], "method": "distance"}
+        return {**about, "model": model, "pictures": [COMPARED], "reference": NORMAL}
     return {
         "vitmap": "0.1.0",
         "format": 2,
@@ -140,6 +168,8 @@ def record(kind: str) -> dict[str, Any]:
             "precision": "fp32",
             "device": "auto",
             "recipe": PLACE if led else None,
+            "method": "attention",
+            "reference": None,
         },
         "model": {**ABOUT, "prefix_tokens": ["CLS"]},
         "classifier": ABOUT,
@@ -183,17 +213,24 @@ def write_the_recipe(path: Path, about: dict[str, Any]) -> None:
 
 
 def write_the_maps(path: Path, about: dict[str, Any]) -> None:
-    stack = {"values": maps().values, "prefix": maps().prefix}
+    write_a_stack(path, about, {"values": maps().values, "prefix": maps().prefix})
+
+
+def write_the_distances(path: Path, about: dict[str, Any]) -> None:
+    write_a_stack(path, about, {"values": distances().values})
+
+
+def write_a_stack(path: Path, about: dict[str, Any], stack: dict[str, np.ndarray]) -> None:
     about = without(about)
     try:
-        about["digest"] = tensors._digest(about, stack)
+        about["digest"] = digest_of_maps(about, stack)
     except ValueError:
         about["digest"] = DIGEST
     path.write_bytes(save(stack, metadata={"vitmap": json.dumps(about)}))
 
 
-def maps_about(folder: Path) -> dict[str, Any]:
-    write_maps(folder / "m.safetensors", maps())
+def maps_about(folder: Path, found: Any = None) -> dict[str, Any]:
+    write_maps(folder / "m.safetensors", found or maps())
     return said_by((folder / "m.safetensors").read_bytes())
 
 
@@ -228,7 +265,7 @@ RECORD = {
     "model.digest": "null",
     "classifier.digest": "null",
     "*.revision": "null",
-    "*.method": TEXT,
+    "classifier.method": TEXT,
     "*.versions.torch": TEXT,
     "model.prefix_tokens.0": TEXT,
     "scale.upper": SHARE,
@@ -265,6 +302,24 @@ FREE: dict[str, dict[str, str]] = {
         "scale.lower": NUMBER,
         "pictures.0.recipe.*": f"{TEXT} {NUMBER} null true",
     },
+    "distance": {
+        **ONE_FREE,
+        "reference.pictures.0.file": TEXT,
+        "pictures.0.unit": TEXT,
+        "pictures.0.compared": f"{TEXT} null",
+        "pictures.0.query": "null",
+        "pictures.0.maps.0.*": f"{TEXT} {NUMBER}",
+    },
+    "distances": {
+        "unit": TEXT,
+        "signed": "true",
+        "source.model": TEXT,
+        "source.device": TEXT,
+        "source.versions.*": TEXT,
+        "source.revision": "null text",
+        "source.digest": "null",
+        "source.photo": "null",
+    },
     "maps": {
         "query.points.0.?": SHARE,
         "source.*": TEXT,
@@ -283,6 +338,9 @@ def own(kind: str, folder: Path) -> Own:
         return Own(without(recipe_about(folder)), write_the_recipe, read_recipe, "recipe.json")
     if kind == "maps":
         return Own(without(maps_about(folder)), write_the_maps, read_maps, "maps.safetensors")
+    if kind == "distances":
+        about = without(maps_about(folder, distances()))
+        return Own(about, write_the_distances, read_maps, "maps.safetensors")
     if kind == "raw16":
         about = {"low": 0.0, "step": 0.01, "unit": "x", "format": 2}
         return Own(about, write_the_heat, read_raw16, "heat.png")
@@ -387,6 +445,8 @@ def state(kind: str, found: Any) -> Any:
     if kind == "maps":
         rest = {name: value for name, value in vars(found).items() if name not in ARRAYS}
         return rest, *(getattr(found, name).tobytes() for name in ARRAYS)
+    if kind == "distances":
+        return {**vars(found), "values": found.values.tobytes()}
     return found.tobytes() if kind == "raw16" else found
 
 
@@ -401,6 +461,8 @@ def as_written(kind: str, folder: Path) -> tuple[Path, list[Path]]:
         return path, [path, folder / "recipe.safetensors"]
     if kind == "maps":
         write_maps(path, maps())
+    elif kind == "distances":
+        write_maps(path, distances())
     elif kind == "raw16":
         write_raw16(path, HEAT, "x")
     else:
@@ -440,7 +502,9 @@ def test_no_flipped_bit_gives_something_else(kind: str, tmp_path: Path) -> None:
 def old_recipe(folder: Path) -> Path:
     about = recipe_about(folder)
     about |= {"vitmap_recipe": 1, "digest": about["weights"]}
-    (folder / "recipe.json").write_text(json.dumps(without(about, "weights")), encoding="utf-8")
+    (folder / "recipe.json").write_text(
+        json.dumps(without(without(about, "weights"), "method")), encoding="utf-8"
+    )
     return folder / "recipe.json"
 
 
@@ -466,6 +530,32 @@ def old_raw16(folder: Path) -> Path:
     levels = np.rint(HEAT / 0.01).astype(np.uint16)
     Image.fromarray(levels).save(folder / "heat.png", "PNG", pnginfo=text)
     return folder / "heat.png"
+
+
+def second_recipe(folder: Path) -> Path:
+    about = without(recipe_about(folder), "method") | {"vitmap_recipe": 2}
+    write_object(folder / "recipe.json", about)
+    return folder / "recipe.json"
+
+
+@pytest.mark.parametrize("write", [second_recipe, old_recipe])
+def test_recipes_from_before_methods_read_attention(
+    write: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    assert read_recipe(write(tmp_path)).method == "attention"
+    about = json.loads((tmp_path / "recipe.json").read_text("utf-8"))
+    write_object(tmp_path / "recipe.json", {**about, "method": "attention", "vitmap_recipe": 2})
+    with pytest.raises(DamagedFile, match=r"recipe\.json: .*(method|weights)"):
+        read_recipe(tmp_path)
+
+
+def test_distances_without_a_seal_are_none(tmp_path: Path) -> None:
+    for gone in ("digest", "format"):
+        about = without(maps_about(tmp_path, distances()), gone)
+        content = save({"values": distances().values}, metadata={"vitmap": json.dumps(about)})
+        (tmp_path / "maps.safetensors").write_bytes(content)
+        with pytest.raises(DamagedFile, match=f"field {gone}|missing required field {gone}"):
+            read_maps(tmp_path / "maps.safetensors")
 
 
 OLD: dict[str, Callable[[Path], Path]] = {
@@ -649,7 +739,7 @@ def test_rows_that_no_model_gives(case: str, tmp_path: Path) -> None:
     change, said = ROWS[case]
     stack = change({name: getattr(maps(), name) for name in ARRAYS})
     about = without(maps_about(tmp_path))
-    about["digest"] = tensors._digest(about, stack)
+    about["digest"] = digest_of_maps(about, stack)
     path = tmp_path / "maps.safetensors"
     path.write_bytes(save(stack, metadata={"vitmap": json.dumps(about)}))
     with pytest.raises(DamagedFile) as refused:
@@ -667,7 +757,7 @@ CROSSED: list[tuple[str, At, Any, str]] = [
     ("recipe", ("query",), "somewhere", "field query: Query 'somewhere' is not known"),
     ("recipe", ("golden", "placed"), False, "tensor 'reference' is not known"),
     ("recipe", ("golden", "sha256"), DIGEST, "not the file that recipe.json was written with"),
-    ("recipe", ("vitmap_recipe",), 3, "field vitmap_recipe: expected 1 or 2, seen 3"),
+    ("recipe", ("vitmap_recipe",), 4, "field vitmap_recipe: expected one of 1, 2, 3, seen 4"),
     ("recipe", ("evidence", "held_out", "low"), None, "field evidence.held_out: expected low and"),
     ("maps", ("layers",), [3, 12], "field layers: expected numbers below depth (12)"),
     ("maps", ("layers",), [3, 3], "field layers: expected numbers below depth (12), each once"),
@@ -678,6 +768,26 @@ CROSSED: list[tuple[str, At, Any, str]] = [
     ("maps", ("query", "points"), [], "field query.points: do not fit patch"),
     ("maps", ("query", "points"), [[70, 7]], "field query.points: expected places in 60 × 40 px"),
     ("maps", ("query", "index"), 1, "field query.index: expected 0 for patch"),
+    ("maps", ("source", "method"), "distance", "field source.method: expected attention"),
+    ("distances", ("source", "method"), "attention", "field keys: not known for the method att"),
+    ("distances", ("source", "method"), "distanse", "did you mean 'distance'?"),
+    ("distances", ("keys",), [{"layers": [3], "heads": []}], "tensor values: expected 1 maps"),
+    ("distances", ("keys", 1, "layers"), [3], "field keys[1].layers: expected each map and number"),
+    ("distances", ("keys", 1, "layers"), [5, 5], "field keys[1].layers: expected each map and"),
+    ("distances", ("view", "target"), [32, 50], "field view.target: expected whole patches"),
+    ("distances", ("view", "patch"), [16, 8], "tensor values: expected 2 maps (keys) of 2 × 6"),
+    ("distance", ("settings", "method"), "attention", "field model.method: expected attention"),
+    ("distance", ("settings", "method"), "distanse", "field settings.method: Map method 'distans"),
+    ("distance", ("settings", "reference"), None, "field settings.reference: expected the folder"),
+    ("distance", ("settings", "reference"), "/x", "field reference.folder: expected settings.ref"),
+    ("distance", ("reference",), None, "field reference.folder: expected settings.reference"),
+    ("distance", ("pictures", 0, "method"), "norm", "field pictures[0].method: expected distance"),
+    ("distance", ("pictures", 0, "query"), "CLS", "field pictures[0].query: expected null"),
+    ("distance", ("pictures", 0, "maps"), [CELL], "field pictures[0].maps[0]"),
+    ("one", ("settings", "reference"), "/x", "field settings.reference: expected null for the"),
+    ("one", ("reference",), NORMAL, "field reference.folder: expected settings.reference, seen"),
+    ("one", ("pictures", 0, "unit"), "x", "field pictures[0].unit: not known for attention"),
+    ("one", ("pictures", 0, "query"), None, "field pictures[0].query: expected str for attention"),
     ("raw16", ("step",), 0.02, "field step: expected float <= 0.01"),
     ("one", ("scale",), None, 'field scale.name: expected "run", seen null'),
     ("one", ("scale", "name"), "cell", "field scale.upper: expected a number, or null for cell"),

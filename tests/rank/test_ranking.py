@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from vitmap.errors import InputError
+from vitmap.maps.keys import head_keys
 from vitmap.rank.candidates import BRIGHTER, EITHER, RAW, UNIFORM, Candidate, Field
 from vitmap.rank.evidence import PICTURES, PIXELS, _ranks
 from vitmap.rank.folds import Split, chance_of_no_gain, estimate, split
@@ -20,7 +21,7 @@ from vitmap.rank.stacked_maps import stored_bins
 from vitmap.rank.student_t import beyond, widened
 
 GRID = (8, 8)
-FIELD = Field(depth=3, heads=2, golden=False, distance=False)
+FIELD = Field(head_keys(range(3), range(2)), golden=False, distance=False)
 CENTRE = np.exp(-((np.indices(GRID) - 3.5) ** 2).sum(axis=0) / 8).astype(np.float32).ravel()
 Heat = Callable[[np.ndarray, np.random.Generator], np.ndarray]  # the cells of one picture
 
@@ -156,7 +157,7 @@ def test_each_fold_is_judged_by_what_the_others_chose(tmp_path: Path) -> None:
 
 def test_noise_is_about_chance_however_good_its_best_cell_looks(tmp_path: Path) -> None:
     """What honest means here: 42 cells that know nothing, on 12 pictures, ten times over."""
-    field = Field(depth=6, heads=6, golden=False, distance=False)
+    field = Field(head_keys(range(6), range(6)), golden=False, distance=False)
     best, held, better = [], [], 0
     for seed in range(10):
         paths = rows(
@@ -176,7 +177,7 @@ def test_noise_is_about_chance_however_good_its_best_cell_looks(tmp_path: Path) 
 
 def test_equal_cells_are_chosen_without_a_look_at_what_is_held_out(tmp_path: Path) -> None:
     """Whether the peak hits is often a tie: the better one on all pictures must not win it."""
-    field = Field(depth=6, heads=6, golden=False, distance=False)
+    field = Field(head_keys(range(6), range(6)), golden=False, distance=False)
     leads = []
     for seed in range(10):
         paths = rows(
@@ -297,7 +298,7 @@ def test_whole_pictures_are_told_apart(tmp_path: Path) -> None:
 
 def test_deviations_either_way_are_read_from_the_signed_ones(tmp_path: Path) -> None:
     """A cell that is darker in the defect: only `either` can see it, and raw attention cannot."""
-    field = Field(depth=1, heads=2, golden=True, distance=False)
+    field = Field(head_keys(range(1), range(2)), golden=True, distance=False)
 
     def cells(defect: np.ndarray, chance: np.random.Generator) -> np.ndarray:
         found = noise(field, chance)
@@ -327,7 +328,7 @@ def test_of_many_scores_neighbours_share_a_bin() -> None:
 
 
 def test_the_field_lists_every_cell_once() -> None:
-    for field in (FIELD, Field(2, 3, golden=True, distance=True)):
+    for field in (FIELD, Field(head_keys(range(2), range(3)), golden=True, distance=True)):
         found = field.candidates()
         assert len(set(found)) == len(found)
         assert {one.stored for one in found} == set(range(field.stored))

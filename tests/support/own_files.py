@@ -1,10 +1,14 @@
-"""A recipe and maps that vitmap could have written."""
+"""A recipe, and maps by two methods, that vitmap could have written."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from vitmap.maps.keys import MapKey
 from vitmap.maps.maps import AttentionMaps, Source
+from vitmap.maps.method_maps import Maps
 from vitmap.maps.query import Query
 from vitmap.photo.view import View
 from vitmap.rank.candidates import BRIGHTER
@@ -67,6 +71,18 @@ def maps(precision: str = "fp32") -> AttentionMaps:
         source=Source("owner/a-model", "main", DIGEST, precision=precision, photo=DIGEST,
                       versions={"torch": "2"}),
     )  # fmt: skip
+
+
+def distances() -> Maps:
+    """Distances in two layers over 4 × 6 patches."""
+    return Maps(
+        values=np.random.default_rng(3).random((2, 4, 6)).astype(np.float32),
+        keys=(MapKey((3,)), MapKey((11,))),
+        unit="cosine distance to the nearest reference patch",
+        signed=False,
+        view=maps().view,
+        source=replace(maps().source, method="distance"),
+    )
 
 
 HEAT = np.random.default_rng(2).gamma(2.0, 1.0, (12, 17)).astype(np.float32)

@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Float32
 
 from vitmap.inspection.finding import DEFECT, GOOD, UNJUDGED
-from vitmap.maps.maps import AttentionMaps, label_of
+from vitmap.maps.keys import MapKey
+from vitmap.maps.maps import AttentionMaps
 from vitmap.maps.query import Query
 from vitmap.maps.regions import Cut
 from vitmap.photo.read import Photo
@@ -82,7 +83,7 @@ class HeadReading:
     @property
     def terms(self) -> Terms:
         """Without a scale and a threshold: those come from good pictures."""
-        label = label_of(self.layers, self.heads, self.query)
+        label = MapKey(self.layers, self.heads, self.query).label
         return Terms(label, "× uniform", Cut("mass", 0.6))
 
     def heat(self, maps: AttentionMaps, photo: Photo) -> tuple[Heat, tuple[str, ...]]:

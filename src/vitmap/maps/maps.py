@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from vitmap import registry
 from vitmap.errors import UsageError
 from vitmap.maps import mass
+from vitmap.maps.keys import MapKey
 from vitmap.maps.query import Query
 from vitmap.maps.selection import Selection, select
 from vitmap.maps.sinks import Alarm, alarms_of
@@ -63,24 +64,32 @@ class PatchMap:
     query: Query
     view: View
     source: Source
+    signed = False  # nothing lies below 0
+
+    @property
+    def key(self) -> MapKey:
+        """Which map it is."""
+        return MapKey(self.layers, self.heads, self.query)
 
     @property
     def label(self) -> str:
         """`L11 H4`; a mean says what it is over: `L11 mean of H0-H5`."""
-        return label_of(self.layers, self.heads, self.query)
+        return self.key.label
 
     @property
     def stem(self) -> str:
         """The label as part of a file name that sorts: `L11-H04`."""
-        heads = _span("H", self.heads, 2, "+")
-        layers = "pool" if self.query.kind == "pool" else _span("L", self.layers, 2, "+")
-        mean = "-mean" if len(self.layers) + len(self.heads) > 2 else ""
-        return f"{layers}-{heads}{mean}"
+        return self.key.stem
 
     @property
     def uniform(self) -> Float[np.ndarray, "gy gx"]:
         """Values as multiples of uniform attention (p × number of patches): 1 is no preference."""
         return self.values * np.float32(self.values.size)
+
+    @property
+    def heat(self) -> Float[np.ndarray, "gy gx"]:
+        """What is drawn: multiples of uniform attention."""
+        return self.uniform
 
     @property
     def entropy(self) -> float:
@@ -192,7 +201,10 @@ class AttentionMaps:
 
 @dataclass(frozen=True, eq=False)
 class Heatmap:
-    """One map in the original photo's pixels, in multiples of uniform attention."""
+    """One map in the original photo's pixels: attention in multiples of uniform attention.
+
+    Maps of another method (`source.method`) are in that method's unit.
+    """
 
     values: Float[np.ndarray, "y x"]
     label: str
@@ -201,25 +213,3 @@ class Heatmap:
 
     def _repr_png_(self) -> bytes:
         return registry.notebook_views.get("Heatmap")(self)
-
-
-def label_of(layers: Sequence[int], heads: Sequence[int], query: Query) -> str:
-    """What a map, or a mean of maps, is called wherever it is named."""
-    head = _span("H", heads)
-    if query.kind == "pool":  # its head comes after the last layer, and is none
-        return f"pool {head}" if len(heads) == 1 else f"pool mean of {head}"
-    layer = _span("L", layers)
-    if len(layers) == len(heads) == 1:
-        return f"{layer} {head}"
-    if len(layers) == 1:
-        return f"{layer} mean of {head}"
-    if len(heads) == 1:
-        return f"{head} mean of {layer}"
-    return f"mean of {layer} {head}"
-
-
-def _span(letter: str, indices: Sequence[int], width: int = 0, joint: str = ", ") -> str:
-    """`H0-H5` for a run of indices, `H0, H2` otherwise."""
-    names = [f"{letter}{index:0{width}d}" for index in indices]
-    run = len(indices) > 2 and list(indices) == list(range(indices[0], indices[-1] + 1))
-    return f"{names[0]}-{names[-1]}" if run else joint.join(names)

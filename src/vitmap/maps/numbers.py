@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vitmap.maps.maps import PatchMap, Prediction
+from vitmap.maps.method_maps import Map
 
 
 def describe(cell: PatchMap, threshold: float) -> dict[str, Any]:
@@ -23,6 +24,20 @@ def describe(cell: PatchMap, threshold: float) -> dict[str, Any]:
             {"kind": alarm.kind, "share": round(alarm.share, 6), "limit": round(alarm.limit, 6)}
             for alarm in cell.alarms
         ],
+    }
+
+
+def describe_map(cell: Map) -> dict[str, Any]:
+    """The same for a map of another method: there is no mass to speak of."""
+    row, column = cell.peak
+    return {
+        "map": cell.label,
+        "layers": list(cell.key.layers),
+        "heads": list(cell.key.heads),
+        "unit": cell.unit,
+        "peak": round(float(cell.values.max()), 6),
+        "peak_at_xy": list(cell.view.center(row, column)),
+        "mean": round(float(cell.values.mean()), 6),
     }
 
 

@@ -1,8 +1,8 @@
 """Scale: which value of a map is drawn at the upper end of the colours.
 
-Values are multiples of uniform attention (p × number of patches), so that grids of different sizes
-compare. `cell` stretches every map by itself, as the original program did: such pictures cannot be
-compared with each other.
+Attention is drawn in multiples of uniform attention (p × number of patches), so that grids of
+different sizes compare; maps of another method in that method's unit. `cell` stretches every map by
+itself, as the original program did: such pictures cannot be compared with each other.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from vitmap.maps.maps import PatchMap
+from vitmap.maps.method_maps import Map
 from vitmap.registry import suggest
 
 PERCENTILE = 99.5  # of all patches drawn on one scale; one sink must not blacken the rest
@@ -29,7 +30,7 @@ GOOD = "from good pictures: half to twice the hottest patch that they reach"
 
 @dataclass(frozen=True)
 class Scale:
-    """A named range of multiples of uniform attention; limits are None for `cell`.
+    """A named range of what is drawn; limits are None for `cell`.
 
     The range `good` comes from good pictures, in the unit of the map that it belongs to.
     """
@@ -59,8 +60,10 @@ class Scale:
         return steps
 
 
-def scale_of(name: str, maps: Sequence[PatchMap]) -> Scale:
+def scale_of(name: str, maps: Sequence[PatchMap | Map]) -> Scale:
     """The scale of that name for some maps; its upper end is their 99.5th percentile.
+
+    A scale of signed maps reaches as far below 0 as above it.
 
     Raises UsageError for an unknown name.
     """
@@ -68,7 +71,10 @@ def scale_of(name: str, maps: Sequence[PatchMap]) -> Scale:
         raise suggest("scale", name, MEANINGS)
     if name == "cell":
         return Scale("cell")
-    values = np.concatenate([cell.uniform.ravel() for cell in maps])
+    values = np.concatenate([cell.heat.ravel() for cell in maps])
+    if any(cell.signed for cell in maps):
+        upper = _upper(np.abs(values))
+        return Scale(name, upper, -upper)
     return Scale(name, _upper(values))
 
 
@@ -83,11 +89,13 @@ class RunScale:
 
     def __init__(self) -> None:
         self.counts = np.zeros((self._HIGH - self._LOW) * self._PER_OCTAVE, dtype=np.int64)
+        self._signed = False
 
-    def add(self, maps: Iterable[PatchMap]) -> None:
+    def add(self, maps: Iterable[PatchMap | Map]) -> None:
         """Count the patches of one photo's maps."""
         for cell in maps:
-            self.count(cell.uniform)
+            self._signed |= cell.signed
+            self.count(np.abs(cell.heat) if cell.signed else cell.heat)
 
     def count(self, values: Float[np.ndarray, "gy gx"]) -> None:
         """Count the values of one map."""
@@ -99,7 +107,8 @@ class RunScale:
         """The scale of everything that was counted."""
         reached = self.counts.cumsum() >= PERCENTILE / 100 * self.counts.sum()
         edge = int(reached.argmax()) + 1
-        return Scale("run", float(2.0 ** (self._LOW + edge / self._PER_OCTAVE)))
+        upper = float(2.0 ** (self._LOW + edge / self._PER_OCTAVE))
+        return Scale("run", upper, -upper) if self._signed else Scale("run", upper)
 
 
 def _upper(values: Float[np.ndarray, " patches"]) -> float:

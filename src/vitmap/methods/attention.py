@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from pathlib import Path
 from typing import overload
@@ -15,9 +15,12 @@ from jaxtyping import Float
 from PIL import Image
 
 from vitmap.errors import CaptureError, UsageError
+from vitmap.maps.keys import MapKey, head_keys
 from vitmap.maps.maps import AttentionMaps
+from vitmap.maps.method_maps import Maps
 from vitmap.maps.query import Query
 from vitmap.maps.selection import Selection, select
+from vitmap.methods.method import Inputs
 from vitmap.models.engine import Captured, Engine, Facts, Pixels, Wants
 from vitmap.photo.read import Photo, read_photo
 from vitmap.photo.view import View
@@ -204,6 +207,51 @@ def _maps(
         view=view,
         source=replace(facts.source, photo=photo.digest),
     )
+
+
+@dataclass(frozen=True)
+class Attention:
+    """The model's own attention, in multiples of uniform attention: heads, and each layer's mean.
+
+    `attend` gives the same as probabilities, with the mass on prefix tokens.
+    """
+
+    name: str = "attention"
+    unit: str = "× uniform attention"
+    summary: str = (
+        "What the query token attends to, from the model's own softmax: 1 is no preference, 5 five "
+        "times as much as with uniform attention. L is the layer, H one head within it."
+    )
+    signed: bool = False
+    needs: frozenset[str] = frozenset({"rows"})
+
+    def plan(
+        self, facts: Facts, layers: Selection, heads: Selection, query: Query | None
+    ) -> tuple[MapKey, ...]:
+        """Every head, then the mean of them, layer by layer."""
+        chosen = select(layers, facts.depth, "layer")
+        asked = _asked(facts, query, chosen)
+        count = facts.pooling_heads if asked.kind == "pool" else facts.heads
+        return head_keys(chosen, select(heads, count, "head"), asked)
+
+    def maps(
+        self,
+        engine: Engine,
+        inputs: Inputs,
+        keys: Sequence[MapKey],
+        reference: None = None,  # noqa: ARG002 (the method's signature)
+    ) -> Maps:
+        """The named heads and means, from one forward; raises what `attend` raises."""
+        queries = list(dict.fromkeys(key.query for key in keys))
+        layers = sorted({layer for key in keys for layer in key.layers})
+        seen = [(inputs.photo, inputs.view)]
+        (found,), _ = look(engine, seen, inputs.pixels, layers, queries)
+        of_query = dict(zip(queries, found, strict=True))
+        values = [of_query[k.query].mean(list(k.layers), list(k.heads)).uniform for k in keys]
+        return inputs.maps(self, keys, values)
+
+
+ATTENTION = Attention()
 
 
 def _to_grid(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vitmap.maps.keys import MapKey
+
 RAW, BRIGHTER, EITHER = "raw", "brighter", "either"
 KINDS = (RAW, BRIGHTER, EITHER)
 MEANINGS = {
@@ -39,17 +41,29 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Field:
-    """All candidates of a model: its layers and heads, with golden pictures or without."""
+    """All candidates: the maps that a method's plan names, with golden pictures or without.
 
-    depth: int
-    heads: int
+    The plan names every layer's heads, then their mean (see `head_keys`).
+    """
+
+    keys: tuple[MapKey, ...]
     golden: bool
     distance: bool  # whether patch features were to be had
 
     @property
     def cells(self) -> int:
-        """Maps a kind: every head and the mean of every layer."""
-        return self.depth * (self.heads + 1)
+        """Maps a kind."""
+        return len(self.keys)
+
+    @property
+    def depth(self) -> int:
+        """Layers."""
+        return len({key.layer for key in self.keys})
+
+    @property
+    def heads(self) -> int:
+        """Heads of a layer; one more map is their mean."""
+        return self.cells // self.depth - 1
 
     @property
     def extras(self) -> tuple[str, ...]:
@@ -67,9 +81,9 @@ class Field:
         found = []
         for kind in kinds:
             first = 0 if kind == RAW else self.cells
-            for line in range(self.cells):
-                layer, head = divmod(line, self.heads + 1)
-                which = None if head == self.heads else head
-                found.append(Candidate(kind, layer, which, first + line, kind != RAW))
+            for line, key in enumerate(self.keys):
+                mean = line % (self.heads + 1) == self.heads
+                head = None if mean else key.heads[0]
+                found.append(Candidate(kind, key.layer, head, first + line, kind != RAW))
         first = self.cells * (1 + self.golden)
         return [*found, *(Candidate(e, -1, None, first + i) for i, e in enumerate(self.extras))]

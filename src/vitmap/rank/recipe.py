@@ -55,6 +55,7 @@ class Recipe:
     golden: Golden | None = None
     reference: Gray | None = None  # the first good picture, to place others by; None: not placed
     evidence: dict[str, Any] = field(default_factory=dict)
+    method: str = "attention"  # whose maps the recipe reads
 
     @property
     def cell(self) -> str:
@@ -96,7 +97,7 @@ class Recipe:
         return self.alarm.threshold if self.alarm else None
 
     def require(self, source: Source) -> None:
-        """Raises ModelError for another model or precision than the recipe's own."""
+        """Raises ModelError for another model, precision or method than the recipe's own."""
         if source.digest != self.digest:
             raise ModelError(
                 f"The recipe was made with {self.model} (weights {_short(self.digest)}), and "
@@ -107,6 +108,11 @@ class Recipe:
             raise ModelError(
                 f"The recipe was made in {self.precision}, and the model runs in "
                 f"{source.precision}: use --precision {self.precision}, or rank anew."
+            )
+        if source.method != self.method:
+            raise ModelError(
+                f"The recipe reads maps of the method {self.method}, and these are of "
+                f"{source.method}: rank anew."
             )
 
     def heat(self, maps: AttentionMaps, photo: Photo | None = None) -> Heat:
@@ -189,6 +195,7 @@ def write_recipe(recipe: Recipe, folder: Path) -> list[str]:
     about: dict[str, Any] = {
         "label": recipe.label,
         "unit": recipe.unit,
+        "method": recipe.method,
         **{name: getattr(recipe, name) for name in _PLAIN},
         "weights": recipe.digest,
         "scale": list(recipe.scale),
@@ -209,7 +216,7 @@ def read_recipe(path: str | Path) -> Recipe:
 
     Raises InputError for a file that is missing, damaged, or whose golden maps are other ones.
     """
-    about, weights, tensors = read(recipe_file(path))
+    about, weights, method, tensors = read(recipe_file(path))
     golden = None
     if about.golden is not None:
         sums = (tensors["mean"], tensors["squares"], tensors["seen"])
@@ -222,6 +229,7 @@ def read_recipe(path: str | Path) -> Recipe:
         golden=golden,
         reference=tensors.get("reference"),
         evidence=dict(about.evidence),
+        method=method,
     )
 
 
@@ -254,7 +262,7 @@ def conflicts(recipe: Recipe, given: Mapping[str, Any]) -> None:
 
     A recipe's numbers hold for its own model, size, fit, query and precision alone.
     """
-    own = recipe.options
+    own = {**recipe.options, "method": recipe.method}
     for name, value in given.items():
         if name in own and value != own[name]:
             raise UsageError(

@@ -1,7 +1,8 @@
 """recipe.json and recipe.safetensors: what a recipe's files hold, checked when they are read.
 
-Format 2 ends in a digest of all its other fields, among them the tensors' sha256. Format 1, which
-earlier versions wrote, has none: `digest` is there what format 2 calls `weights`.
+Format 3 ends in a digest of all its other fields, among them the tensors' sha256. Earlier versions
+wrote format 2, which names no method (its maps are attention), and format 1, which has no digest
+either: `digest` is there what the others call `weights`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from vitmap.maps.query import Query
 from vitmap.maps.stack import FLOOR
 from vitmap.rank.threshold import Alarm, Count, Number, Share
 
-FORMAT, OLD_FORMAT = 2, 1
+FORMAT = 3
 FILE, TENSORS = "recipe.json", "recipe.safetensors"
 KIND = "a recipe that vitmap wrote (make it anew with vitmap rank)"
 
@@ -104,14 +105,24 @@ class About:
 
 @dataclass(frozen=True, kw_only=True)
 class _Now(About):
+    vitmap_recipe: Literal[3]
+    method: Literal["attention"]
+    weights: _Sha256 | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Second(About):
     vitmap_recipe: Literal[2]
     weights: _Sha256 | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Before(About):
+class _First(About):
     vitmap_recipe: Literal[1]
     digest: _Sha256 | None
+
+
+_SHAPES: dict[int, type[_Now | _Second | _First]] = {FORMAT: _Now, 2: _Second, 1: _First}
 
 
 def write(folder: Path, about: dict[str, Any], tensors: Tensors, placed: bool) -> list[str]:
@@ -130,8 +141,8 @@ def write(folder: Path, about: dict[str, Any], tensors: Tensors, placed: bool) -
     return files
 
 
-def read(path: Path) -> tuple[About, str | None, Tensors]:
-    """What recipe.json says, the weights' digest, and the good pictures' numbers.
+def read(path: Path) -> tuple[About, str | None, str, Tensors]:
+    """What recipe.json says, the weights' digest, the method, and the good pictures' numbers.
 
     Raises DamagedFile for what is no recipe, UnsafeName for tensors elsewhere, InputError for a
     file that is missing or cannot be read, or tensors of another recipe.
@@ -142,23 +153,20 @@ def read(path: Path) -> tuple[About, str | None, Tensors]:
     )
     if not isinstance(about, dict) or "vitmap_recipe" not in about:
         raise damaged(name, KIND, "field vitmap_recipe is missing")
-    found: _Now | _Before
-    weights: str | None
-    if about["vitmap_recipe"] == FORMAT:
-        found = convert(unseal(about, name, KIND), _Now, name, KIND)
-        weights = found.weights
-    elif about["vitmap_recipe"] == OLD_FORMAT:
-        found = convert(about, _Before, name, KIND)
-        weights = found.digest
-    else:
-        seen = shown(about["vitmap_recipe"])
+    number = about["vitmap_recipe"]
+    shape = _SHAPES.get(number) if type(number) is int else None
+    if shape is None:
+        known = ", ".join(map(str, sorted(_SHAPES)))
         raise damaged(
-            name, KIND, f"field vitmap_recipe: expected {OLD_FORMAT} or {FORMAT}, seen {seen}"
+            name, KIND, f"field vitmap_recipe: expected one of {known}, seen {shown(number)}"
         )
+    found = convert(about if shape is _First else unseal(about, name, KIND), shape, name, KIND)
     wrong = _contradiction(found)
     if wrong is not None:
         raise damaged(name, KIND, wrong)
-    return found, weights, _tensors(path, found.golden) if found.golden else {}
+    weights = found.digest if isinstance(found, _First) else found.weights
+    method = found.method if isinstance(found, _Now) else "attention"
+    return found, weights, method, _tensors(path, found.golden) if found.golden else {}
 
 
 def _contradiction(about: About) -> str | None:

@@ -7,7 +7,7 @@ Anomaly Detection* (PatchCore), with a random sample in place of its coreset.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +54,16 @@ def bank_of(pictures: Iterable[tuple[str, Tokens]], count: int) -> Bank:
         owners.append(np.full(len(picked), len(digests)))
         digests.append(digest)
     return Bank(np.concatenate(parts), np.concatenate(owners), tuple(digests))
+
+
+def joined(banks: Sequence[Bank]) -> Bank:
+    """Banks of different pictures as one."""
+    starts = np.cumsum([0, *(len(bank.digests) for bank in banks[:-1])])
+    return Bank(
+        np.concatenate([bank.features for bank in banks]),
+        np.concatenate([bank.owners + start for bank, start in zip(banks, starts, strict=True)]),
+        tuple(digest for bank in banks for digest in bank.digests),
+    )
 
 
 def own_distances(tokens: Tokens) -> Float32[np.ndarray, " patch"]:

@@ -16,7 +16,7 @@ from vitmap.errors import UsageError
 from vitmap.maps.maps import Source
 from vitmap.maps.names import pinned
 from vitmap.maps.scale import PERCENTILE, Scale
-from vitmap.runs.record_file import Record, check, read, settings_of
+from vitmap.runs.record_file import Record, Reference, check, read, settings_of
 from vitmap.runs.settings import Settings
 from vitmap.runs.staging import RECORD_FORMAT
 
@@ -38,6 +38,7 @@ class Replay:
     versions: dict[str, str]
     upper: float | None  # the run's scale, where the record is one picture of a run
     recipe: str | None  # sha256 of the recipe.json that led the run
+    reference: tuple[str, ...] | None  # sha256 of the normal images, where a method compared
     command: tuple[str, ...]
 
 
@@ -48,6 +49,7 @@ def record_of(
     scale: Scale | None,
     pictures: Sequence[dict[str, Any]],
     recipe: dict[str, Any] | None = None,
+    reference: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The record of a run, or of one picture of it; `write_record` adds its digest."""
     facts = lineup.maps.facts
@@ -56,9 +58,10 @@ def record_of(
         "format": RECORD_FORMAT,
         "command": list(command),
         "settings": asdict(settings),
-        "model": _about(facts.source, facts.prefix),
+        "model": _about(replace(facts.source, method=settings.method), facts.prefix),
         "classifier": _about(lineup.classifier.facts.source) if lineup.classifier else None,
         "recipe": recipe,
+        **({"reference": reference} if reference else {}),
         "remarks": list(lineup.remarks),
         "scale": _scale(scale) if scale else None,
         "pictures": list(pictures),
@@ -94,8 +97,13 @@ def read_record(path: Path) -> Replay:
         versions=dict(record.model.versions),
         upper=scale["upper"] if alone and scale and scale["name"] == "run" else None,
         recipe=record.recipe.sha256 if record.recipe else None,
+        reference=_digests(record.reference),
         command=tuple(record.command),
     )
+
+
+def _digests(reference: Reference | None) -> tuple[str, ...] | None:
+    return tuple(picture.sha256 for picture in reference.pictures) if reference else None
 
 
 # Commands with records of their own.

@@ -18,10 +18,11 @@ from vitmap.files.opener import MIB
 from vitmap.files.place import is_safe
 from vitmap.maps.query import Query
 from vitmap.maps.scale import PERCENTILE
-from vitmap.registry import setting_checks
+from vitmap.registry import METHODS, setting_checks
 from vitmap.runs.settings import CHOICES, Settings
 from vitmap.runs.staging import RECORD_FORMAT
 
+ATTENTION = "attention"
 KIND = "a run.json that vitmap wrote (run the command anew without --replay)"
 
 _LIMIT = 256 * MIB
@@ -60,7 +61,9 @@ class _Settings:
     at: str
     precision: str
     device: _Device
-    recipe: _Place | None = None  # a record from before recipes says nothing of one
+    recipe: _Place | None = None  # records of earlier versions say nothing of recipes,
+    method: _Name = "attention"  # or of methods
+    reference: _Place | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +83,20 @@ class _Recipe:
     path: _Place
     sha256: _Sha256
     label: _Text
+
+
+@dataclass(frozen=True)
+class _Normal:
+    file: _Name
+    sha256: _Sha256
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The normal images that a method compared with."""
+
+    folder: _Place
+    pictures: Annotated[tuple[_Normal, ...], Meta(min_length=1)]
 
 
 class _Scale(TypedDict):
@@ -105,6 +122,16 @@ class _Map(TypedDict):
     peak_at_xy: tuple[_At, _At]
     mask_area: _Share
     alarms: list[_Sign]
+
+
+class _MethodMap(TypedDict):
+    map: _Text
+    layers: list[_Index]
+    heads: list[_Index]
+    unit: _Text
+    peak: _Number
+    peak_at_xy: tuple[_At, _At]
+    mean: _Number
 
 
 class _Label(TypedDict):
@@ -144,9 +171,12 @@ class _Picture(TypedDict):
     photo_yx: NotRequired[tuple[_Side, _Side]]
     seen_at_yx: NotRequired[tuple[_Side, _Side]]
     patch_grid_yx: NotRequired[tuple[_Side, _Side]]
-    query: NotRequired[_Text]
+    method: NotRequired[_Name]  # these three: of another method than attention
+    unit: NotRequired[_Text]
+    compared: NotRequired[_Text | None]
+    query: NotRequired[_Text | None]
     prediction: NotRequired[_Prediction | None]
-    maps: NotRequired[list[_Map]]
+    maps: NotRequired[list[dict[str, Any]]]  # of _Map, or of _MethodMap
     recipe: NotRequired[_Judged]
     files: NotRequired[list[_Name]]
 
@@ -165,6 +195,7 @@ class Record:
     pictures: Annotated[list[_Picture], Meta(min_length=1)]
     format: Literal[2] | None = None
     recipe: _Recipe | None = None
+    reference: Reference | None = None
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -199,10 +230,14 @@ def check(about: dict[str, Any], path: Path) -> Record:
         or _of_scale(record.scale)
         or _of_pictures(record.pictures)
         or _of_recipe(record)
+        or _of_method(record)
         or (_of_one(record) if "files" in record.pictures[0] else None)
     )
     if wrong is not None:
         raise damaged(path, KIND, wrong)
+    shape = _Map if record.settings.method == ATTENTION else _MethodMap
+    for number, entry in enumerate(record.pictures):
+        convert(entry.get("maps", []), list[shape], str(path), KIND, f"pictures[{number}].maps")  # type: ignore[valid-type]
     return record
 
 
@@ -279,6 +314,45 @@ def _of_recipe(record: Record) -> str | None:
     if path == (recipe.path if recipe else None):
         return None
     return f"field settings.recipe: expected recipe.path, seen {shown(path)}"
+
+
+def _of_method(record: Record) -> str | None:
+    """The method is known, and the normal images stand there where it compares with any."""
+    settings, name = record.settings, record.settings.method
+    try:
+        compares = "reference" in METHODS.get(name).needs
+    except UsageError as error:
+        return f"field settings.method: {str(error).rstrip('.')}"
+    if record.model.method != name:
+        return f"field model.method: expected {name}, seen {shown(record.model.method)}"
+    if name != ATTENTION and record.recipe is not None:
+        return f"field recipe: expected null for the method {name}"
+    if compares != (settings.reference is not None):
+        wanted = "the folder of the normal images" if compares else "null"
+        return (
+            f"field settings.reference: expected {wanted} for the method {name}, seen "
+            f"{shown(settings.reference)}"
+        )
+    folder = record.reference.folder if record.reference else None
+    if settings.reference != folder:
+        return f"field reference.folder: expected settings.reference, seen {shown(folder)}"
+    for number, entry in enumerate(record.pictures):
+        wrong = _of_method_in(entry, name)
+        if wrong is not None:
+            return f"field pictures[{number}].{wrong}"
+    return None
+
+
+def _of_method_in(entry: _Picture, method: str) -> str | None:
+    for field in ("method", "unit", "compared"):
+        if "files" in entry and (field in entry) != (method != ATTENTION):
+            return f"{field}: {'not known' if field in entry else 'missing'} for {method}"
+    if entry.get("method", method) != method:
+        return f"method: expected {method}, seen {shown(entry.get('method'))}"
+    if "query" in entry and (entry["query"] is None) != (method != ATTENTION):
+        expected = "str" if method == ATTENTION else "null"
+        return f"query: expected {expected} for {method}, seen {shown(entry['query'])}"
+    return None
 
 
 def _of_one(record: Record) -> str | None:

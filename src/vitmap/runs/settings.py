@@ -43,6 +43,8 @@ class Settings:
     precision: str = "fp32"
     device: str = "auto"
     recipe: str | None = None  # path of a recipe.json, which then says model, layer, head and scale
+    method: str = "attention"  # what the maps show
+    reference: str | None = None  # folder of normal images, for methods that compare with them
 
     def check(self) -> None:
         """Raises UsageError for what no model and no photo could make possible."""

@@ -27,7 +27,7 @@ _KIND = "a record that vitmap wrote"
 _OWN = re.compile(
     r"(L|pool)[\w+-]*-(heatmap|mask|overlay)\.png|attn-[\w+-]+\.png|img\.png|heads\.png|recipe\.png"
     r"|(maps|heat)\.safetensors"
-    r"|(recipe|anomaly|beta|eta|gamma)-(heatmap|mask|overlay)\.png|(composite|map)\.png|run\.json"
+    r"|(recipe|anomaly|beta|eta|gamma)-(heatmap|mask|overlay)\.png|(composite|maps?)\.png|run\.json"
     r"|(compare|agreement|parts|rank|held-out|portrait|scores|verdict|features|positions)\.csv"
     r"|(compare|agreement|rank|examples|portrait|attention)\.png|attention\.xlsx|explore\.html"
     r"|recipe\.(json|safetensors)|(adjusted|attention)_\w+\.csv"

@@ -108,11 +108,12 @@ def test_a_recipe_reads_pictures_as_the_ranking_did(
     code, lines, errors = vitmap(bad, good, "--recipe", out / "recipe.json", "--json")
     assert (code, errors) == (0, [])
     told = {Path(json.loads(line)["path"]): json.loads(line)["recipe"] for line in lines}
+    from vitmap.maps.keys import head_keys
     from vitmap.rank.candidates import Field
     from vitmap.rank.row import SCORE
     from vitmap.rank.row_file import read_row
 
-    field = Field(3, 3, True, True)
+    field = Field(head_keys(range(3), range(3)), True, True)
     place = next(
         i
         for i, c in enumerate(field.candidates())

@@ -332,7 +332,7 @@ def another_file(folder: Path) -> str:
 
 def a_later_format(folder: Path) -> str:
     change(folder, vitmap_recipe=99)
-    return "field vitmap_recipe: expected 1 or 2, seen 99: not a recipe that vitmap wrote"
+    return "field vitmap_recipe: expected one of 1, 2, 3, seen 99: not a recipe that vitmap wrote"
 
 
 def a_missing_key(folder: Path) -> str:

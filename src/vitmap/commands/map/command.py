@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
@@ -31,7 +31,7 @@ def run(arguments: Sequence[str]) -> int:
 
         use_font(options.font)
     if options.replay:
-        _require_alone(options)
+        _require_alone(_given(arguments))
     if not options.replay and not options.images:
         raise UsageError(
             "No picture was given: vitmap IMAGE, or a folder of pictures (vitmap --help says more)."
@@ -40,16 +40,20 @@ def run(arguments: Sequence[str]) -> int:
         return _run(options, ["vitmap", *recorded(arguments)])
 
 
-def _given(options: argparse.Namespace) -> dict[str, object]:
-    """The options that differ from what nobody asks for."""
-    plain = vars(parser_of().parse_args([]))
-    return {name: value for name, value in vars(options).items() if value != plain[name]}
+def _given(arguments: Sequence[str]) -> dict[str, object]:
+    """The options that stand on the command line, also where they say what is the default."""
+    parser = parser_of()
+    for action in parser._actions:
+        if action.option_strings:
+            action.default = argparse.SUPPRESS
+    options = vars(parse(parser, arguments))
+    return {name: value for name, value in options.items() if value != []}  # no pictures
 
 
-def _require_alone(options: argparse.Namespace) -> None:
+def _require_alone(given: Mapping[str, object]) -> None:
     """A replay does what its record says: nothing else may be asked of it."""
     allowed = {"replay", "out", "wait", "json", "quiet", "debug", "font"}
-    for name in _given(options):
+    for name in given:
         if name not in allowed:
             what = "pictures" if name == "images" else f"--{name.replace('_', '-')}"
             raise UsageError(
@@ -73,10 +77,15 @@ def _run(options: argparse.Namespace, command: Sequence[str]) -> int:
         lost = [Outcome(Path(e["path"]), e, error=InputError(e["error"])) for e in replay.lost]
     else:
         settings = Settings(**{f.name: getattr(options, f.name) for f in fields(Settings)})
+        given = _given(command[1:])
         if settings.recipe:
             from vitmap.commands.map.recipe_settings import by_recipe
 
-            settings = by_recipe(settings, _given(options))
+            settings = by_recipe(settings, given)
+        if {"method", "reference"} & set(given):
+            from vitmap.commands.map.by_method import check_method
+
+            settings = check_method(settings, given)
         out = Path(options.out or "outputs")
         paths, missing = find_pictures(options.images)
         jobs = [Job(p, name) for p, name in zip(paths, folder_names(paths), strict=True)]

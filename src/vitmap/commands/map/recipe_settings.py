@@ -13,7 +13,7 @@ from vitmap.rank.recipe import conflicts, read_recipe, recipe_file
 from vitmap.rank.recipe_options import as_made
 from vitmap.runs.settings import Settings
 
-_ITS_OWN = ("reduce", "scale", "at")
+_ITS_OWN = ("reduce", "scale", "at", "reference")
 
 
 def by_recipe(settings: Settings, given: Mapping[str, Any]) -> Settings:
@@ -32,6 +32,7 @@ def by_recipe(settings: Settings, given: Mapping[str, Any]) -> Settings:
         settings,
         **as_made(recipe, settings.model),
         recipe=str(path),
+        method=recipe.method,
         classify=settings.classify and settings.classifier is not None,
         reduce="heads" if recipe.head is None else "none",
     )

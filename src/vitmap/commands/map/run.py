@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float32
+
+from vitmap.commands.map.by_method import ByMethod
 from vitmap.commands.map.files import write_files
 from vitmap.commands.map.recipe_files import describe_judgement, judge, write_judgement
 from vitmap.errors import InputError, PictureError, VitmapError
 from vitmap.formats.original import write_model_input
 from vitmap.formats.tensors import read_maps, write_maps
 from vitmap.maps.maps import AttentionMaps, PatchMap, Prediction, Source
+from vitmap.maps.method_maps import Map, Maps
 from vitmap.maps.numbers import describe, describe_prediction
 from vitmap.maps.scale import RunScale, Scale, scale_of
 from vitmap.maps.selection import select
 from vitmap.methods.attention import check_query
+from vitmap.methods.labels import classify
 from vitmap.methods.seeing import see
 from vitmap.photo.read import Photo, read_photo
 from vitmap.photo.view import View
@@ -41,9 +47,9 @@ class _Shot:
     view: View
     notes: tuple[str, ...]
     sha256: str
-    held: tuple[Photo, AttentionMaps] | None = field(repr=False, default=None)
+    held: tuple[Photo, AttentionMaps | Maps] | None = field(repr=False, default=None)
 
-    def load(self) -> tuple[Photo, AttentionMaps]:
+    def load(self) -> tuple[Photo, AttentionMaps | Maps]:
         if self.held is not None:
             return self.held
         return read_photo(self.job.path), read_maps(self.stage.folder / "maps.safetensors")
@@ -70,8 +76,10 @@ class Run:
         facts = self.lineup.maps.facts
         self._about_recipe = _about_recipe(settings, self.recipe, facts.source, replay)
         select(settings.layer, facts.depth, "layer")
-        select(settings.head, facts.heads, "head")
-        check_query(facts, settings.query, settings.layer)
+        self.by_method = ByMethod.of(settings, self.lineup.maps, replay)
+        if self.by_method is None:
+            select(settings.head, facts.heads, "head")
+            check_query(facts, settings.query, settings.layer)
         facts.view((100, 100), settings.size, settings.fit)
         self._upper = replay.upper if replay else None
         self._scale: Scale | None = None
@@ -99,7 +107,8 @@ class Run:
             self.settings = replace(self.settings, scale=name)  # as it was, also in a replay of one
         waits = name == "run" and self._upper is None
         if name == "run" and self._upper is not None:
-            self._scale = Scale("run", self._upper)
+            signed = self.by_method is not None and self.by_method.method.signed
+            self._scale = Scale("run", self._upper, -self._upper if signed else 0.0)
         with Stages(self.out).opened() as self._stages:
             yield from self._each(jobs, name, waits, seen)
 
@@ -127,7 +136,8 @@ class Run:
     def record(self, pictures: Sequence[dict[str, Any]], scale: Scale | None) -> dict[str, Any]:
         """run.json for these pictures."""
         about = self._about_recipe
-        return record_of(self.command, self.settings, self.lineup, scale, pictures, about)
+        compared = self.by_method.about if self.by_method else None
+        return record_of(self.command, self.settings, self.lineup, scale, pictures, about, compared)
 
     def write_summary(self, outcomes: Sequence[Outcome]) -> None:
         """The record of the whole run, inputs that named no picture included."""
@@ -158,9 +168,7 @@ class Run:
         model, settings = self.lineup.maps, self.settings
         view = model.facts.view(photo.size, settings.size, settings.fit)
         pixels = model.pixels(photo, view)
-        maps, _, prediction = see(
-            model, self.lineup.classifier, photo, view, pixels, settings.layer, settings.query
-        )
+        maps, prediction = self._look(photo, view, pixels)
         with stage.opened():
             write_maps(stage.folder / "maps.safetensors", maps)
             if settings.at == "model":
@@ -169,10 +177,23 @@ class Run:
         label = prediction or self._no_label()
         return _Shot(job, stage, label, view, photo.notes, photo.digest, held)
 
+    def _look(
+        self, photo: Photo, view: View, pixels: Float32[np.ndarray, "1 3 y x"]
+    ) -> tuple[AttentionMaps | Maps, Prediction | None]:
+        """The maps by the run's method, and the label, if there is a classifier."""
+        model, classifier, asked = self.lineup.maps, self.lineup.classifier, self.settings
+        if self.by_method is None:
+            maps, _, label = see(model, classifier, photo, view, pixels, asked.layer, asked.query)
+            return maps, label
+        named = classify(classifier, classifier.classifier_pixels(photo)) if classifier else None
+        return self.by_method.maps(model, photo, view, pixels), named
+
     def _no_label(self) -> str:
         return "no classifier in reach" if self.settings.classify else "label not asked for"
 
-    def _cells(self, maps: AttentionMaps) -> list[PatchMap]:
+    def _cells(self, maps: AttentionMaps | Maps) -> Iterable[PatchMap | Map]:
+        if isinstance(maps, Maps):
+            return maps
         rows = maps.cells(self.settings.head, self.settings.reduce)
         return [cell for row in rows for cell in row]
 
@@ -184,16 +205,7 @@ class Run:
         photo, maps = shot.load()
         if photo.digest != shot.sha256:
             raise PictureError(f"{shot.job.path}: the file changed while the run was going on.")
-        rows = maps.cells(self.settings.head, self.settings.reduce)
-        cells = [cell for row in rows for cell in row]
-        read: dict[str, Any] = {}
-        if self.recipe is not None:
-            judged = judge(self.recipe, maps, photo, self.settings.threshold)
-            write_judgement(shot.stage.folder, photo, judged, self.settings)
-            scale, read = judged.scale, {"recipe": describe_judgement(judged)}
-        else:
-            scale = self._scale or scale_of(scale_name, cells)
-            write_files(shot.stage.folder, photo, rows, scale, shot.prediction, self.settings)
+        scale, told = self._write(shot, photo, maps, scale_name)
         named = None if isinstance(shot.prediction, str) else shot.prediction
         record = {
             "path": str(shot.job.path.absolute()),
@@ -204,10 +216,9 @@ class Run:
             "photo_yx": list(shot.view.source),
             "seen_at_yx": list(shot.view.target),
             "patch_grid_yx": list(shot.view.grid),
-            "query": str(maps.query),
+            "query": None if isinstance(maps, Maps) else str(maps.query),
             "prediction": describe_prediction(named) if named else None,
-            "maps": [describe(cell, self.settings.threshold) for cell in cells],
-            **read,
+            **told,
             "files": shot.stage.files(),
         }
         whole = self.record([record], scale)
@@ -215,6 +226,26 @@ class Run:
         shot.stage.commit()
         around = {key: whole[key] for key in ("model", "classifier", "remarks", "scale")}
         return Outcome(shot.job.path, record, shot.stage.final, named, run=around)
+
+    def _write(
+        self, shot: _Shot, photo: Photo, maps: AttentionMaps | Maps, scale_name: str
+    ) -> tuple[Scale, dict[str, Any]]:
+        """Draw the picture's files; their scale, and what run.json says of the maps."""
+        folder, settings, said = shot.stage.folder, self.settings, shot.prediction
+        if isinstance(maps, Maps):
+            assert self.by_method is not None
+            scale = self._scale or scale_of(scale_name, list(maps))
+            return scale, self.by_method.write(folder, photo, maps, scale, said, settings)
+        rows = maps.cells(settings.head, settings.reduce)
+        cells = [cell for row in rows for cell in row]
+        numbers: dict[str, Any] = {"maps": [describe(cell, settings.threshold) for cell in cells]}
+        if self.recipe is not None:
+            judged = judge(self.recipe, maps, photo, settings.threshold)
+            write_judgement(folder, photo, judged, settings)
+            return judged.scale, {**numbers, "recipe": describe_judgement(judged)}
+        scale = self._scale or scale_of(scale_name, cells)
+        write_files(folder, photo, rows, scale, said, settings)
+        return scale, numbers
 
 
 def _about_recipe(

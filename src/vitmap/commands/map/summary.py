@@ -31,12 +31,18 @@ def as_text(outcome: Outcome) -> None:
     seen = record["seen_at_yx"]
     notes = "".join(f"; {note}" for note in record["notes"])
     say(f"{outcome.path}: {width} × {height} px{notes}")
-    say(f"  maps at {seen[1]} × {seen[0]} px, {gx} × {gy} patches; query: {record['query']}")
+    by_method = "method" in record  # another one than attention
+    shows = f"method: {record['method']}" if by_method else f"query: {record['query']}"
+    say(f"  maps at {seen[1]} × {seen[0]} px, {gx} × {gy} patches; {shows}")
     _say_label(outcome)
     if "recipe" in record:
         _say_recipe(record["recipe"])
         _say_alarms(record["maps"])
         say(f"  {len(record['files'])} files in {outcome.folder}: start with recipe.png")
+        return
+    if by_method:
+        _say_maps(record)
+        say(f"  {len(record['files'])} files in {outcome.folder}: start with maps.png")
         return
     rows = [["map", "prefix mass", "entropy", "peak", "at x, y", "mask"]]
     rows += [
@@ -57,6 +63,17 @@ def as_text(outcome: Outcome) -> None:
         say(f"  {line}")
     _say_alarms(record["maps"])
     say(f"  {len(record['files'])} files in {outcome.folder}: start with heads.png")
+
+
+def _say_maps(record: dict[str, Any]) -> None:
+    """The maps of another method, in its unit."""
+    rows = [["map", "highest", "at x, y", "mean"]]
+    for entry in record["maps"]:
+        at = "{}, {}".format(*entry["peak_at_xy"])
+        rows.append([entry["map"], f"{entry['peak']:.3g}", at, f"{entry['mean']:.3g}"])
+    for line in table(rows):
+        say(f"  {line}")
+    say("  " + ", ".join(filter(None, [record["unit"], record["compared"]])))
 
 
 def _alarms(entry: dict[str, Any]) -> list[Alarm]:

@@ -19,6 +19,7 @@ from vitmap.files.place import inside
 from vitmap.maps.maps import AttentionMaps
 from vitmap.maps.query import Query
 from vitmap.maps.stack import cells_of, logs
+from vitmap.methods.attention import ATTENTION
 from vitmap.methods.tokens import attend_with_features, product
 from vitmap.models.engine import Engine
 from vitmap.photo.read import Photo, read_photo
@@ -58,6 +59,7 @@ class Seeing:
             "device": source.device,
             "size": self.size,
             "fit": self.fit,
+            "method": ATTENTION.name,
             "query": self.query.text,
             "align": self.align,
             "threshold": self.threshold,
@@ -153,7 +155,9 @@ class Rows:
     def field(self) -> Field:
         """The candidates that these rows hold."""
         facts = self.seeing.model.facts
-        return Field(facts.depth, facts.heads, self.known is not None, facts.depth > 1)
+        keys = ATTENTION.plan(facts, "all", "all", self.seeing.query)
+        tokens = facts.depth > 1 and "tokens" in facts.gives
+        return Field(keys, self.known is not None, tokens)
 
     def _row(self, sample: Sample, photo: Photo) -> Path:
         mask = truth_mask(sample, photo) if _has_truth(sample) else None

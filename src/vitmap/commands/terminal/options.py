@@ -18,6 +18,7 @@ examples:
   vitmap cat.jpg --layer 0,5,11 --head 3          three layers of one head
   vitmap lot/ --model ./my-finetuned-vit          a folder, with your own checkpoint
   vitmap cat.jpg --fit squash --scale cell --at model    the original DINO program's files
+  vitmap part.jpg --method distance --reference good/ --layer 8    unlike normal images
   vitmap part.jpg --recipe outputs/rank/recipe.json      as `vitmap rank` found it best
   vitmap --replay outputs/cat/run.json            the same files again
   vitmap soart --help                             the metric-based path: no model, no training
@@ -91,6 +92,18 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_maps(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--method",
+        default="attention",
+        metavar="NAME",
+        help="what the maps show: attention, distance (how unlike each patch is to all patches of "
+        "the --reference), or an installed one (default: attention; docs/methods.md says more)",
+    )
+    group.add_argument(
+        "--reference",
+        metavar="FOLDER",
+        help="normal images to compare with, for a method that does",
+    )
     group.add_argument(
         "--layer",
         default="-1",

@@ -6,11 +6,9 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import UInt8
 from PIL import Image
 
 from vitmap.maps.maps import AttentionMaps, PatchMap, Prediction
-from vitmap.maps.names import display_name
 from vitmap.maps.query import Query
 from vitmap.maps.scale import PERCENTILE, Scale, scale_of
 from vitmap.photo.read import Photo
@@ -18,16 +16,26 @@ from vitmap.photo.view import View
 from vitmap.render.alarms import ALARM, alarm_notes, mark_of
 from vitmap.render.caveat import CAVEAT
 from vitmap.render.colormap import DEFAULT, palette
+from vitmap.render.figures.panels import (
+    AREA,
+    CAPTION,
+    GAP,
+    HEADER,
+    MARGIN,
+    cell_size,
+    in_lines,
+    panel_size,
+    photo_panel,
+    resized,
+    seen_as,
+    size_of,
+)
 from vitmap.render.labels import times
 from vitmap.render.legend import draw_legend
 from vitmap.render.overlay import cut_out
 from vitmap.render.page import INK, LINE, QUIET, Page, dots, letters, shorten, width_of, wrapped
 
-_MARGIN, _GAP = 0.30, 0.12  # inches
-_HEADER, _CAPTION = 0.75, 0.50
-_NARROWEST = 8.0
-_AREA = 3.2  # square inches of one map where there is one layer
-_WRAP = 6  # heads a line, where there is one layer
+_NARROWEST = 8.0  # inches
 _SCREEN = 1.5  # width by height that a page of several layers aims at
 
 
@@ -54,41 +62,37 @@ def draw_heads(
     cells = [cell for row in rows for cell in row]
     scale = scale_of(scale, cells) if isinstance(scale, str) else scale
     with_masks = len(rows) == 1
-    width, height = _cell_size(photo, _AREA * _size(len(cells)) if with_masks else _AREA / 1.7)
-    step = _CAPTION + height * (1 + with_masks) + _GAP * (2 if with_masks else 1.5)
-    places = _one_layer(cells) if with_masks else _layers(rows, width + _GAP, step)
-    panel = _panel_size(photo, width)
-    left = _MARGIN + panel[0] + 2.5 * _GAP
+    width, height = cell_size(photo, AREA * size_of(len(cells)) if with_masks else AREA / 1.7)
+    step = CAPTION + height * (1 + with_masks) + GAP * (2 if with_masks else 1.5)
+    places = in_lines(cells) if with_masks else _layers(rows, width + GAP, step)
+    panel = panel_size(photo, width)
+    left = MARGIN + panel[0] + 2.5 * GAP
     last_line, last_column = (
         max(axis) for axis in zip(*(place for place, _ in places), strict=True)
     )
     alarms = alarm_notes(cells)
     notes = [*_notes(scale, threshold, cells[0].query), *alarms, CAVEAT]
-    paper = max(left + (last_column + 1) * (width + _GAP) - _GAP + _MARGIN, _NARROWEST)
-    body = max((last_line + 1) * step, _CAPTION + panel[1] + 1.3)
-    page = Page(paper, _HEADER + body + _footer(notes, paper))
-    small = _resized(photo, width, height)
+    paper = max(left + (last_column + 1) * (width + GAP) - GAP + MARGIN, _NARROWEST)
+    body = max((last_line + 1) * step, CAPTION + panel[1] + 1.3)
+    page = Page(paper, HEADER + body + _footer(notes, paper))
+    small = resized(photo, width, height)
     _title(page, photo, cells[0])
-    _photo_panel(page, photo, prediction, panel)
+    photo_panel(page, photo, prediction, panel)
     _mark_query(page, cells[0], panel)
     for (line, column), cell in places:
-        x, y = left + column * (width + _GAP), _HEADER + line * step
+        x, y = left + column * (width + GAP), HEADER + line * step
         _caption(page, x, y, cell, threshold, width)
         view = View((dots(height), dots(width)), cell.view.target, cell.view.patch)
         levels = scale.levels(view.to_pixels(cell.uniform, upsample))
-        page.picture(x, y + _CAPTION, palette(colormap)[levels])
+        page.picture(x, y + CAPTION, palette(colormap)[levels])
         if with_masks:
             kept = view.to_pixels(cell.keep_mass(threshold).astype(np.float32)) > 0
-            page.picture(x, y + _CAPTION + height + _GAP, cut_out(small, kept))
+            page.picture(x, y + CAPTION + height + GAP, cut_out(small, kept))
     _foot(page, scale, cells, notes, alarms, colormap)
     return page.render()
 
 
 _Place = tuple[tuple[float, float], PatchMap]  # (line, column) of a map on the page
-
-
-def _one_layer(cells: Sequence[PatchMap]) -> list[_Place]:
-    return [(divmod(index, _WRAP), cell) for index, cell in enumerate(cells)]
 
 
 def _layers(rows: Sequence[Sequence[PatchMap]], width: float, height: float) -> list[_Place]:
@@ -109,38 +113,11 @@ def _layers(rows: Sequence[Sequence[PatchMap]], width: float, height: float) -> 
 
 
 def _title(page: Page, photo: Photo, cell: PatchMap) -> None:
-    view, most = cell.view, letters(page.width - 2 * _MARGIN, 13)
+    most = letters(page.width - 2 * MARGIN, 13)
     asks = f": what {cell.query.spoken} attends to"
     title = shorten(photo.name, max(12, most - len(asks))) + asks
-    page.text(_MARGIN, 0.36, title, size=13, cut="Bold")
-    page.text(
-        _MARGIN,
-        0.58,
-        f"{shorten(display_name(cell.source.model), 40)}  ·  photo {photo.size[1]} × "
-        f"{photo.size[0]} px, seen at {view.target[1]} × {view.target[0]} px as {view.grid[1]} × "
-        f"{view.grid[0]} patches  ·  {cell.source.precision}",
-        color=QUIET,
-    )
-
-
-def _photo_panel(
-    page: Page, photo: Photo, prediction: Prediction | str, panel: tuple[float, float]
-) -> None:
-    page.text(_MARGIN, _HEADER + 0.17, "photo", size=10, cut="Bold")
-    page.picture(_MARGIN, _HEADER + _CAPTION, _resized(photo, *panel))
-    y = _HEADER + _CAPTION + panel[1] + 0.24
-    if isinstance(prediction, str):
-        page.text(_MARGIN, y, shorten(prediction, 44), size=7, color=QUIET)
-        return
-    for rank, (name, probability) in enumerate(prediction.labels):
-        text = f"{probability:.2f}  {shorten(name.split(',')[0], letters(panel[0] - 0.3, 8))}"
-        page.text(_MARGIN, y, text, color=QUIET if rank else INK)
-        y += 0.17
-    who = shorten(display_name(prediction.model), letters(panel[0] - 0.4, 7))
-    page.text(_MARGIN, y, f"says {who}", size=7, color=QUIET)
-    page.text(
-        _MARGIN, y + 0.14, f"at {prediction.size[1]} × {prediction.size[0]} px", size=7, color=QUIET
-    )
+    page.text(MARGIN, 0.36, title, size=13, cut="Bold")
+    page.text(MARGIN, 0.58, seen_as(photo, cell.view, cell.source), color=QUIET)
 
 
 def _mark_query(page: Page, cell: PatchMap, panel: tuple[float, float]) -> None:
@@ -149,7 +126,7 @@ def _mark_query(page: Page, cell: PatchMap, panel: tuple[float, float]) -> None:
     across, down = panel[0] / width, panel[1] / height
     for place in {view.patch_at(*point) for point in cell.query.points}:
         x0, y0, x1, y1 = view.box(*place)
-        left, top = _MARGIN + x0 * across, _HEADER + _CAPTION + y0 * down
+        left, top = MARGIN + x0 * across, HEADER + CAPTION + y0 * down
         page.frame(left, top, (x1 - x0) * across, (y1 - y0) * down)
 
 
@@ -175,12 +152,12 @@ def _foot(
 ) -> None:
     """The legend, and below it the notes."""
     y = page.height - _footer(notes, page.width) + 0.24
-    draw_legend(page, _MARGIN, y, [scale], [cells], colormap)
+    draw_legend(page, MARGIN, y, [scale], [cells], colormap)
     y += 0.47
     for note in notes:
         cut, color = ("Oblique", QUIET) if note is CAVEAT else ("", INK)
         color = ALARM if note in alarms else color
-        y = page.paragraph(_MARGIN, y, note, color=color, cut=cut)
+        y = page.paragraph(MARGIN, y, note, color=color, cut=cut)
 
 
 def _notes(scale: Scale, threshold: float, query: Query) -> list[str]:
@@ -202,32 +179,5 @@ def _notes(scale: Scale, threshold: float, query: Query) -> list[str]:
 
 
 def _footer(notes: Sequence[str], width: float) -> float:
-    lines = sum(len(wrapped(note, width - 2 * _MARGIN)) for note in notes)
+    lines = sum(len(wrapped(note, width - 2 * MARGIN)) for note in notes)
     return 0.24 + 0.47 + lines * LINE + 0.15
-
-
-def _size(maps: int) -> float:
-    """Up to three maps are drawn larger: there is room."""
-    return max(1.0, min(2.0, 4 / maps))
-
-
-def _cell_size(photo: Photo, area: float) -> tuple[float, float]:
-    """Width and height in inches: about equal areas, and wide enough for a caption."""
-    aspect = _aspect(photo)
-    width = max((area * aspect) ** 0.5, 1.3)
-    return width, width / aspect
-
-
-def _panel_size(photo: Photo, cell_width: float) -> tuple[float, float]:
-    width = max(1.3 * cell_width, 2.1)
-    return width, width / _aspect(photo)
-
-
-def _aspect(photo: Photo) -> float:
-    """Width by height; slivers are drawn less extreme than they are, so that they can be seen."""
-    return min(max(photo.size[1] / photo.size[0], 0.3), 5.0)
-
-
-def _resized(photo: Photo, width: float, height: float) -> UInt8[np.ndarray, "y x 3"]:
-    image = Image.fromarray(photo.pixels)
-    return np.asarray(image.resize((dots(width), dots(height)), Image.Resampling.BOX))
