@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,36 @@ assert "torch" not in sys.modules
     assert done.stdout.split()[:2] == ["L2", "H2"]
     assert int(done.stdout.split()[2]) == cell.keep_mass(0.6).sum()
     assert (saved / "heads.png").stat().st_size > 10_000
+
+
+def test_an_engine_without_torch_makes_maps(
+    tiny_classifier: Path, draw: Callable[..., Path]
+) -> None:
+    """By either method: nothing between an engine and its maps asks for torch."""
+    folder = draw("cat.png", 16, 16).parent
+    done = without_torch(
+        f"""
+sys.path.insert(0, {str(Path(__file__).parent / "support")!r})
+from pathlib import Path
+import vitmap
+from numpy_engine import NumpyEngine
+from vitmap.methods import METHODS
+from vitmap.methods.method import Inputs
+engine, photo = NumpyEngine(Path({str(tiny_classifier)!r})), vitmap.read_photo("cat.png")
+print(vitmap.attend(engine, photo, "all", size=16).values.shape)
+other = vitmap.read_photo(photo.pixels[::-1])
+distance = METHODS.get("distance")
+keys = distance.plan(engine.facts, "all", "all", None)
+reference = distance.learn(engine, [Inputs.of(engine, other, 16)], keys)
+maps = distance.maps(engine, Inputs.of(engine, photo, 16), keys, reference)
+vitmap.write_maps("maps.safetensors", maps)
+print([found.label for found in vitmap.read_maps("maps.safetensors")])
+assert "torch" not in sys.modules
+""",
+        folder,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["(3, 3, 4, 4)", "['L0', 'L1', 'L2']"]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vitmap.formats.tensors import read_maps, write_maps
     from vitmap.maps.maps import AttentionMaps, Heatmap, PatchMap, Prediction, Source
     from vitmap.maps.mass import keep_mass
+    from vitmap.maps.method_maps import Map, Maps
     from vitmap.maps.query import Query
     from vitmap.maps.regions import Cut, Region, find_regions
     from vitmap.methods.attention import attend, attend_batch
@@ -33,6 +34,8 @@ _HOMES = {
     "AttentionMaps": "maps.maps",
     "Cut": "maps.regions",
     "Heatmap": "maps.maps",
+    "Map": "maps.method_maps",
+    "Maps": "maps.method_maps",
     "PatchMap": "maps.maps",
     "Photo": "photo.read",
     "Prediction": "maps.maps",
@@ -62,6 +65,8 @@ __all__ = [
     "AttentionMaps",
     "Cut",
     "Heatmap",
+    "Map",
+    "Maps",
     "PatchMap",
     "Photo",
     "Prediction",

@@ -9,17 +9,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import plugins
 import vitmap
+from command import contents, record_of
 from documents import ROOT, blocks_of
 from eager import photo_of
 from vitmap.commands import main
 from vitmap.errors import CaptureError, UsageError
 from vitmap.maps.query import Query
+from vitmap.maps.scale import Scale
 from vitmap.methods import METHODS
 from vitmap.methods.attention import ATTENTION
 from vitmap.methods.method import Inputs, Learning, MapMethod
+from vitmap.models.engine import Engine, Wants
+from vitmap.render.colormap import palette
 
 PAGE = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
 BLOCKS = blocks_of(PAGE)
@@ -122,6 +127,52 @@ def test_there_is_no_mass_to_ask_for(tiny_backbone: Path) -> None:
         with pytest.raises(UsageError, match=r"maps of norm hold the length .* which is no mass"):
             ask()
     assert found.heatmap().values.shape == (32, 32)
+
+
+def test_saved_maps_are_read_as_they_were(tiny_backbone: Path, tmp_path: Path) -> None:
+    model, method = vitmap.load(tiny_backbone), toy()
+    keys = method.plan(model.facts, "0,2", "all", None)
+    maps = method.maps(model, Inputs.of(model, photo_of(32, 32), 32), keys, None)
+    vitmap.write_maps(tmp_path / "maps.safetensors", maps)
+    found = vitmap.read_maps(tmp_path / "maps.safetensors")
+    assert isinstance(found, vitmap.Maps)
+    np.testing.assert_array_equal(found.values, maps.values)
+    for name in ("keys", "unit", "signed", "view", "source"):
+        assert getattr(found, name) == getattr(maps, name)
+
+    content = (tmp_path / "maps.safetensors").read_bytes()
+    (tmp_path / "maps.safetensors").write_bytes(content.replace(b"keys", b"kezs"))
+    with pytest.raises(vitmap.VitmapError, match=r"not a maps\.safetensors that vitmap wrote"):
+        vitmap.read_maps(tmp_path / "maps.safetensors")
+
+
+def test_signed_maps_are_drawn_around_zero(
+    scene: Callable[..., Path],
+    tiny_backbone: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Signed(type(toy())):  # type: ignore[misc]
+        name, unit, signed = "first", "first feature", True
+
+        def maps(self, engine: Engine, inputs: Inputs, keys: list, _: None) -> vitmap.Maps:
+            tokens = engine.run(inputs.pixels, Wants(tokens=[key.layer for key in keys])).tokens
+            return inputs.maps(self, keys, [tokens[key.layer][0, :, 0] for key in keys])
+
+    plugins.install(monkeypatch, "map_method", first=Signed())
+    for pictures in ([scene("a.png")], [scene("a.png"), scene("b.png", 1)]):
+        out = tmp_path / f"out-{len(pictures)}"
+        given = ["--method", "first", "--size", "32", "--model", str(tiny_backbone), "--quiet"]
+        assert main([*map(str, pictures), *given, "--out", str(out)]) == 0
+        maps = vitmap.read_maps(out / "a" / "maps.safetensors")
+        upper = record_of(out / "a")["scale"]["upper"]
+        scale = Scale("any", upper, -upper)
+        with Image.open(out / "a" / "L02-heatmap.png") as image:
+            wanted = palette()[scale.levels(next(iter(maps)).heatmap().values)]
+            np.testing.assert_array_equal(np.asarray(image.convert("RGB")), wanted)
+        again = tmp_path / f"again-{len(pictures)}"
+        assert main(["--replay", str(out / "a" / "run.json"), "--out", str(again), "--quiet"]) == 0
+        assert contents(again / "a") == contents(out / "a")
 
 
 def test_every_block_of_the_page_runs(

@@ -151,3 +151,21 @@ def test_another_model_is_refused(review: Callable[..., Said], tiny_backbone: Pa
     answer = review("--model", tiny_backbone)
     assert answer.code == 4
     assert "name that model, or rank anew" in answer.err[0]
+
+
+def test_a_recipe_names_its_method(
+    recipe: Recipe, review: Callable[..., Said], tmp_path: Path
+) -> None:
+    """Recipes of earlier versions name none: they are of attention. Others are refused by name."""
+    place = tmp_path / "named" / "recipe.json"
+    place.parent.mkdir()
+    write_recipe(recipe, place.parent)
+    about = json.loads(place.read_text("utf-8"))
+    assert about.pop("method") == "attention"
+    place.write_text(json.dumps(about), encoding="utf-8")
+    assert read_recipe(place).method == "attention"
+    place.write_text(json.dumps({**about, "method": "distance"}), encoding="utf-8")
+    assert read_recipe(place).method == "distance"
+    said = review("--recipe", place)
+    assert said.code == 4
+    assert "The recipe reads maps of the method distance, and these are of attention" in said.err[0]

@@ -57,8 +57,9 @@ class ByMethod:
         method: MapMethod = METHODS.get(settings.method)
         require(method, engine.facts)
         keys = _plan(method, settings, engine.facts)
-        if settings.reference is None or not isinstance(method, Learning):
+        if settings.reference is None or REFERENCE not in method.needs:
             return cls(method, keys)
+        learning: Learning = METHODS.get(settings.method)
         paths = _pictures(settings.reference)
         digests = tuple(sha256(read_bytes(path)).hexdigest() for path in paths)
         pictures = [
@@ -73,7 +74,7 @@ class ByMethod:
             )
         images = _Images(engine, list(zip(paths, digests, strict=True)), settings)
         compared = Compared(len(paths), read_photo(paths[0]))
-        return cls(method, keys, method.learn(engine, images, keys), about, compared)
+        return cls(method, keys, learning.learn(engine, images, keys), about, compared)
 
     def maps(
         self, engine: Engine, photo: Photo, view: View, pixels: Float32[np.ndarray, "1 3 y x"]

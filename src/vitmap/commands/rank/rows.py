@@ -20,6 +20,7 @@ from vitmap.maps.maps import AttentionMaps
 from vitmap.maps.query import Query
 from vitmap.maps.stack import cells_of, logs
 from vitmap.methods.attention import ATTENTION
+from vitmap.methods.method import MapMethod
 from vitmap.methods.tokens import attend_with_features, product
 from vitmap.models.engine import Engine
 from vitmap.photo.read import Photo, read_photo
@@ -47,6 +48,7 @@ class Seeing:
     query: Query
     align: bool
     threshold: float  # the share of the mass that a mask keeps
+    method: MapMethod = ATTENTION  # whose plan names the candidates
 
     def key(self) -> dict[str, object]:
         """All that a row's numbers depend on besides its own picture and the good ones."""
@@ -59,11 +61,12 @@ class Seeing:
             "device": source.device,
             "size": self.size,
             "fit": self.fit,
-            "method": ATTENTION.name,
             "query": self.query.text,
             "align": self.align,
             "threshold": self.threshold,
             "versions": source.versions,
+            # Rows of earlier versions name no method: they are attention's, and are still read.
+            **({"method": self.method.name} if self.method is not ATTENTION else {}),
         }
 
 
@@ -155,7 +158,7 @@ class Rows:
     def field(self) -> Field:
         """The candidates that these rows hold."""
         facts = self.seeing.model.facts
-        keys = ATTENTION.plan(facts, "all", "all", self.seeing.query)
+        keys = self.seeing.method.plan(facts, "all", "all", self.seeing.query)
         tokens = facts.depth > 1 and "tokens" in facts.gives
         return Field(keys, self.known is not None, tokens)
 
