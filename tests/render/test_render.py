@@ -22,7 +22,7 @@ from vitmap.maps.scale import RunScale, Scale, scale_of
 from vitmap.photo.view import View
 from vitmap.render import fonts
 from vitmap.render.colormap import palette
-from vitmap.render.figures.heads import _cell_size, _size
+from vitmap.render.figures.panels import cell_size, size_of
 from vitmap.render.fonts import runs, undrawable, use_font
 from vitmap.render.overlay import cut_out, overlay
 from vitmap.render.page import dots
@@ -134,7 +134,7 @@ def test_every_figure_shows_every_map_whole(
     assert (border == 255).all()
 
     scale = scale_of("image", [cell for row in maps.cells() for cell in row])
-    width, height = _cell_size(photo, 3.2 * _size(heads) if layers == 1 else 3.2 / 1.7)
+    width, height = cell_size(photo, 3.2 * size_of(heads) if layers == 1 else 3.2 / 1.7)
     small = View((dots(height), dots(width)), maps.view.target, maps.view.patch)
     for row in maps.cells():
         for cell in row:
