@@ -160,7 +160,8 @@ def read(path: Path) -> tuple[About, str | None, str, Tensors]:
         raise damaged(
             name, KIND, f"field vitmap_recipe: expected one of {known}, seen {shown(number)}"
         )
-    found = convert(about if shape is _First else unseal(about, name, KIND), shape, name, KIND)
+    sealed = about if shape is _First else unseal(about, name, KIND)
+    found: _First | _Second | _Now = convert(sealed, shape, name, KIND)
     wrong = _contradiction(found)
     if wrong is not None:
         raise damaged(name, KIND, wrong)
