@@ -129,11 +129,16 @@ def test_there_is_no_mass_to_ask_for(tiny_backbone: Path) -> None:
     assert found.heatmap().values.shape == (32, 32)
 
 
-def test_saved_maps_are_read_as_they_were(tiny_backbone: Path, tmp_path: Path) -> None:
+def test_saved_maps_are_read_as_they_were(
+    tiny_backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model, method = vitmap.load(tiny_backbone), toy()
     keys = method.plan(model.facts, "0,2", "all", None)
     maps = method.maps(model, Inputs.of(model, photo_of(32, 32), 32), keys, None)
     vitmap.write_maps(tmp_path / "maps.safetensors", maps)
+    with pytest.raises(vitmap.VitmapError, match="Map method 'norm' is not known"):
+        vitmap.read_maps(tmp_path / "maps.safetensors")
+    plugins.install(monkeypatch, "map_method", norm=method)
     found = vitmap.read_maps(tmp_path / "maps.safetensors")
     assert isinstance(found, vitmap.Maps)
     np.testing.assert_array_equal(found.values, maps.values)

@@ -14,6 +14,7 @@ from PIL import Image
 
 import vitmap
 from command import Command, Said, command
+from vitmap.files.checked import seal
 from vitmap.maps.stack import logs
 from vitmap.rank.candidates import BRIGHTER, RAW
 from vitmap.rank.recipe import Recipe, read_recipe, write_recipe
@@ -161,10 +162,12 @@ def test_a_recipe_names_its_method(
     place.parent.mkdir()
     write_recipe(recipe, place.parent)
     about = json.loads(place.read_text("utf-8"))
-    assert about.pop("method") == "attention"
-    place.write_text(json.dumps(about), encoding="utf-8")
+    del about["digest"]
+    assert about["method"] == "attention"
+    before = {name: value for name, value in about.items() if name != "method"}
+    place.write_text(json.dumps(seal({**before, "vitmap_recipe": 2})), encoding="utf-8")
     assert read_recipe(place).method == "attention"
-    place.write_text(json.dumps({**about, "method": "distance"}), encoding="utf-8")
+    place.write_text(json.dumps(seal({**about, "method": "distance"})), encoding="utf-8")
     assert read_recipe(place).method == "distance"
     said = review("--recipe", place)
     assert said.code == 4
