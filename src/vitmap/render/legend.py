@@ -43,7 +43,9 @@ def draw_legend(
     )
     page.picture(far + 0.08, y, np.broadcast_to(colors[-1], (dots(0.13), dots(0.20), 3)))
     patches = "1 patch" if above == 1 else f"{above} patches"
-    page.text(far + 0.34, y + 0.11, f"hotter than the scale: {patches}", size=7)
+    page.text(
+        far + 0.34, y + 0.11, f"{'above' if unit else 'hotter than'} the scale: {patches}", size=7
+    )
     page.text(x, y + 0.27, f"{min(scale.lower for scale in scales):.3g}", size=7)
     ends, sign = {scale.upper for scale in scales}, "" if unit else "×"
     end = f"{max(e for e in ends if e):.3g}{sign}" if len(ends) == 1 else "each row's own end"

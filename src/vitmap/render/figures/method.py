@@ -75,7 +75,7 @@ def draw_maps(
     text = sum(len(wrapped(note, paper - 2 * MARGIN)) for note in notes) * LINE
     foot = _LEGEND + text + 0.15
     page = Page(paper, HEADER + lines * step + foot)
-    _title(page, photo, maps, compared)
+    _title(page, photo, maps)
     _left(page, photo, compared, prediction, (width, height))
     small, colors = resized(photo, width, height), palette(colormap)
     for (line, column), cell in places:
@@ -98,14 +98,13 @@ def draw_maps(
     return page.render()
 
 
-def _title(page: Page, photo: Photo, maps: Maps, compared: Compared | None) -> None:
+def _title(page: Page, photo: Photo, maps: Maps) -> None:
     room = page.width - 2 * MARGIN
     unit = f": {maps.unit}"
     name = fitted(photo.name, max(1.2, room - width_of(unit, 13, "Bold")), 13, "Bold")
     page.text(MARGIN, 0.36, fitted(name + unit, room, 13, "Bold"), size=13, cut="Bold")
     seen = seen_as(photo, maps.view, maps.source)
-    about = f"{seen}  ·  {compared}" if compared else seen
-    page.text(MARGIN, 0.58, fitted(about, room, 8), color=QUIET)
+    page.text(MARGIN, 0.58, fitted(seen, room, 8), color=QUIET)
 
 
 def _left(
